@@ -1,0 +1,126 @@
+# Everything this project does, by name. `make` alone lists the names.
+# Plain make and pip; Python 3.11 or newer. Relative paths only, so the folder's own path may hold spaces.
+
+PYTHON ?= python3
+WORKERS ?= 2
+PORT ?= 8000
+# Where the CPU build of torch is had on Linux. There PyPI's own build brings several gigabytes of CUDA along.
+# `make book TORCH_INDEX=` takes PyPI's build: right where a GPU is to be used.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+PY := .venv/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check
+INSTALLED := .venv/installed
+PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadscope
+
+# Workers times threads is the number of cores: two processes of two threads each are slower than one.
+# The last digits of a sum depend on the number of threads too, and notebooks are compared with what they printed.
+test test-slow notebooks: export OMP_NUM_THREADS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help book test test-slow lint format notebooks serve bench clean requirements system FORCE
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+
+book: $(INSTALLED) ## build the book into _build/html (the first time this also makes .venv)
+	$(PY) book/_ext/check_config.py
+	.venv/bin/jupyter-book build . -W -n --keep-going
+	@printf '\nThe book is built. Open this file in a browser:\n  %s\nor run "make serve" and open http://127.0.0.1:%s/\n' \
+		"$(CURDIR)/_build/html/index.html" "$(PORT)"
+
+# The quick checks stand first; pytest stands last, so that its summary is what is read last.
+test: lint ## everything that must hold before a change is merged (minutes)
+	.venv/bin/rlhw notebooks verify
+	.venv/bin/rlhw laws --mutants
+	.venv/bin/rlhw exercises prove
+	$(PYTEST) --nbval --nbval-current-env --nbval-cell-timeout=120 \
+		--nbval-sanitize-with=tests/notebooks/sanitize.cfg notebooks
+	$(PYTEST) -m "not slow"
+
+# pytest's status 5 says that no test was selected: that is no failure here.
+test-slow: $(INSTALLED) ## the long checks: the wheel with all it depends on, Colab's package lists
+	$(PYTEST) -m slow || test $$? -eq 5
+
+lint: $(INSTALLED) ## ruff: rules and layout
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: $(INSTALLED) ## let ruff lay out the Python files
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+notebooks: $(INSTALLED) ## execute every notebook in place; a second run changes no byte
+	.venv/bin/rlhw notebooks execute
+
+serve: ## show the built book on http://127.0.0.1:8000/ (PORT=… for another port)
+	@test -f _build/html/index.html || { echo 'There is no book in _build/html yet: run "make book" first.' >&2; exit 1; }
+	@"$$(test -x $(PY) && echo $(PY) || echo "$(PYTHON)")" -m http.server "$(PORT)" --bind 127.0.0.1 --directory _build/html
+
+bench: $(INSTALLED) ## run every benchmark and write its card into results/
+	@for script in benchmarks/[a-z]*.py; do \
+		test -e "$$script" || continue; echo "$$script"; $(PY) "$$script" || exit 1; \
+	done
+
+clean: ## remove what was built; .venv stays
+	rm -rf _build build dist .pytest_cache .ruff_cache .hypothesis
+	find . -name .venv -prune -o -type d -name __pycache__ -exec rm -rf {} +
+
+requirements: ## write requirements.txt anew from pyproject.toml (torch stays as it is)
+	@$(call torch_pin) && rm -rf .venv-pins && "$(PYTHON)" -m venv .venv-pins \
+		&& .venv-pins/bin/python -m pip install --quiet --upgrade pip \
+		&& $(call install_torch,.venv-pins/bin/python -m pip) \
+		&& .venv-pins/bin/python -m pip install --quiet ".[dev]" "$$torch" \
+		&& { sed -n '/^#/p' requirements.txt; \
+			.venv-pins/bin/python -m pip freeze --all --exclude rlhw \
+			| sed 's/+[a-z0-9.]*$$//' | LC_ALL=C sort -f; } > requirements.new \
+		&& mv requirements.new requirements.txt && rm -rf .venv-pins
+
+# Debian and Ubuntu only. Elsewhere: install Chromium by hand; without it the browser tests are skipped (CI=true forbids that).
+system: ## install the system packages that the tests need (Debian, Ubuntu)
+	@missing=""; \
+	command -v chromium > /dev/null || missing="$$missing chromium"; \
+	"$(PYTHON)" -c 'import ensurepip, venv' 2> /dev/null || missing="$$missing python3-venv"; \
+	test -z "$$missing" && exit 0; \
+	as_root=""; test "$$(id -u)" -eq 0 || as_root=sudo; \
+	$$as_root apt-get update -qq && \
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing > /dev/null
+
+# --- the environment -------------------------------------------------------------------------------------------------
+# .venv/installed is written last and holds the folder's path: an install that was broken off is done again, and so is
+# one whose folder has moved since (the commands in a venv hold its path).
+
+torch_pin = torch="$$(grep '^torch==' requirements.txt)"
+
+# Only torch is asked of that index, and only on Linux; out of reach, it costs seconds and is said in a sentence.
+define install_torch
+{ test "$$(uname -s)" != Linux || test -z "$(TORCH_INDEX)" \
+	|| $(1) install --quiet --no-compile --no-deps --retries 1 --timeout 15 --index-url "$(TORCH_INDEX)" "$$torch" \
+	|| echo "The CPU build of $$torch was not found at $(TORCH_INDEX): taking PyPI's build, which may bring CUDA (several GB)."; }
+endef
+
+# Both questions are asked of the Python that makes the venv, in words that any Python understands.
+define check_python
+command -v "$(PYTHON)" > /dev/null || \
+	{ echo 'Python was not found under the name "$(PYTHON)". Install Python 3.11 or newer, or name one: make book PYTHON=python3.12' >&2; exit 1; }; \
+"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$("$(PYTHON)" --version 2>&1). Name a newer one: make book PYTHON=python3.12" >&2; exit 1; }; \
+"$(PYTHON)" -c 'import ensurepip, venv' 2> /dev/null || \
+	{ echo 'This Python cannot make virtual environments with pip. On Debian and Ubuntu: sudo apt install python3-venv' >&2; exit 1; }
+endef
+
+ifneq ($(wildcard $(INSTALLED)),)
+ifneq ($(shell cat $(INSTALLED)),$(CURDIR))
+$(INSTALLED): FORCE
+endif
+endif
+
+$(INSTALLED): requirements.txt pyproject.toml
+	@if test -f $@ && test "$$(cat $@)" != "$(CURDIR)"; then echo "This folder has moved: making .venv anew."; rm -rf .venv; fi
+	@rm -f $@; $(PIP) --version > /dev/null 2>&1 || { $(check_python); echo "Making .venv"; rm -rf .venv; "$(PYTHON)" -m venv .venv; }
+	@echo "Installing what requirements.txt lists into .venv (a few minutes the first time)"
+	@$(PIP) install --quiet --no-compile "$$(grep '^pip==' requirements.txt)"
+	@$(torch_pin) && $(call install_torch,$(PIP))
+	@$(PIP) install --quiet --no-compile --requirement requirements.txt
+	@$(PIP) install --quiet --no-compile --no-deps --no-build-isolation --editable .
+	@printf '%s\n' "$(CURDIR)" > $@

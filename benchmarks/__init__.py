@@ -1,0 +1,1 @@
+"""What produces the result cards: one module a card, `python -m benchmarks.NAME`; `make bench` runs all."""

@@ -1,0 +1,115 @@
+"""The figures of the theory pages: `python -m benchmarks.figures` writes book/figures/*.svg.
+
+Each function draws one figure from the library and answers the question in its caption. What a figure claims is asserted
+where it is drawn.
+"""
+
+import os
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from benchmarks.reinforce_bandit import BANDIT, BASELINES, LOGITS, SEEDS, run
+from rlhw import plots
+from rlhw.policy_gradient import exact_gradient, optimal_baseline, reinforce_estimates, sample_actions
+
+FOLDER = Path(__file__).resolve().parents[1] / "book" / "figures"
+
+
+def two_loops() -> Figure:
+    """Cloning and REINFORCE as loops of boxes."""
+    figure, both = plt.subplots(1, 2, figsize=(8.6, 3.9))
+    _loop(both[0], "Cloning", "teacher's answer y\n(a fixed data set)", "weight 1", plots.COLORS[0], closed=False)
+    _loop(both[1], "REINFORCE", "own answer y\nfrom the policy", "weight r − b", plots.COLORS[1], closed=True)
+    return figure
+
+
+def _loop(axes, title: str, source: str, weight: str, color: str, closed: bool) -> None:
+    axes.set(xlim=(0, 10), ylim=(0, 10))
+    axes.axis("off")
+    axes.set_title(title, color=color)
+    _box(axes, 0.3, 7.2, 3.6, 1.9, "question x")
+    _box(axes, 5.4, 7.2, 4.3, 1.9, source, color)
+    _box(axes, 5.4, 3.7, 4.3, 1.7, weight, color)
+    _box(axes, 5.4, 0.4, 4.3, 1.7, "θ ← θ + η · weight · g(x, y)")
+    _arrow(axes, (3.9, 8.15), (5.4, 8.15))
+    _arrow(axes, (7.55, 7.2), (7.55, 5.4))
+    _arrow(axes, (7.55, 3.7), (7.55, 2.1))
+    if closed:
+        _arrow(axes, (5.4, 1.25), (5.5, 7.2), color, bend=-0.75)
+        axes.text(0.2, 3.9, "the new policy\ngives the next\nanswers", color=color, va="center")
+    else:
+        axes.text(0.2, 3.9, "nothing returns\nto the data", color=color, va="center")
+
+
+def _box(axes, x: float, y: float, width: float, height: float, text: str, color: str = "#444444") -> None:
+    shape = FancyBboxPatch((x, y), width, height, boxstyle="round,pad=0.02,rounding_size=0.25", fc="white", ec=color, lw=1.6)
+    axes.add_patch(shape)
+    axes.text(x + width / 2, y + height / 2, text, ha="center", va="center", fontsize=10)
+
+
+def _arrow(axes, start, end, color: str = "#444444", bend: float = 0.0) -> None:
+    style = {"arrowstyle": "-|>", "color": color, "lw": 1.6, "connectionstyle": f"arc3,rad={bend}"}
+    axes.annotate("", end, start, arrowprops=style)
+
+
+def estimates() -> Figure:
+    """Clouds of one-sample estimates without and with the best baseline, for the best arm's component."""
+    rng = np.random.default_rng(0)
+    actions = sample_actions(LOGITS, rng.random(2000))
+    noise = BANDIT.sd * rng.standard_normal(2000)
+    exact = exact_gradient(LOGITS, BANDIT.means)[1]
+    clouds = {}
+    for name, b in (("no baseline", 0.0), ("best baseline b*", optimal_baseline(LOGITS, BANDIT.means))):
+        score = reinforce_estimates(LOGITS, np.ones(5), actions)[:, 1]
+        clouds[name] = reinforce_estimates(LOGITS, BANDIT.means, actions, b)[:, 1] + noise * score
+    without, best = clouds.values()
+    assert abs(without.mean() - exact) < 0.25, "the cloud without baseline is not centred on the gradient"
+    assert abs(best.mean() - exact) < 0.05, "the cloud with baseline is not centred on the gradient"
+    assert best.std() < without.std() / 3, "the best baseline does not shrink the cloud"
+    figure, axes = plt.subplots(figsize=(7.2, 3.2))
+    plots.estimate_cloud(axes, clouds, exact, xlabel="estimate of ∂J/∂z for the best arm (reward per unit of logit)", rng=rng)
+    axes.annotate("exact gradient", (exact, -0.5), xytext=(8, 0), textcoords="offset points", va="center")
+    return figure
+
+
+def learning() -> Figure:
+    """Value against steps for four baselines, all seeds as a band."""
+    figure, panels = plt.subplots(2, 2, figsize=(7.6, 5.2), sharex=True, sharey=True)
+    names = {"none": "no baseline", "mean": "mean so far", "learned": "learned, rate 0.1", "optimal": "best, b*"}
+    ends = {}
+    for axes, color, (key, make) in zip(panels.flat, plots.COLORS, BASELINES.items(), strict=False):
+        values = np.array([[step["value"] for step in run(make(), seed)] for seed in SEEDS])
+        ends[key] = values[:, -1]
+        axes.plot(np.arange(1, values.shape[1] + 1), values.T, color=color, linewidth=0.7, alpha=0.55)
+        axes.axhline(BANDIT.means.max(), color="black", linewidth=1, linestyle="--")
+        axes.set_title(names[key], color=color)
+    panels[0, 0].annotate("best arm: 5", (1000, 5.0), xytext=(0, 5), textcoords="offset points", ha="right", fontsize=9)
+    assert min(ends["none"]) < 4.3, "without a baseline some run should stay on a bad arm"
+    assert all(min(ends[key]) > 4.9 for key in ("mean", "learned", "optimal")), "with a baseline every run should arrive"
+    figure.supxlabel("steps", fontsize=11)
+    figure.supylabel("value of the policy (mean reward)", fontsize=11)
+    return figure
+
+
+FIGURES = {"two_loops": two_loops, "estimates": estimates, "learning": learning}
+
+
+def write_all(folder: Path = FOLDER) -> None:
+    """Draw every figure and write it at one stroke; the same code gives the same bytes."""
+    plots.style()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, draw in FIGURES.items():
+        figure = draw()
+        draft = folder / f"{name}.svg.part"
+        figure.savefig(draft, format="svg", metadata={"Date": None, "Creator": None})
+        plt.close(figure)
+        os.replace(draft, folder / f"{name}.svg")
+        print(f"wrote {folder.name}/{name}.svg")
+
+
+if __name__ == "__main__":
+    write_all()

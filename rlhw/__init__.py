@@ -1,0 +1,47 @@
+"""Reinforcement learning from human feedback, checked against known answers.
+
+Import the module you need (`from rlhw import policy_gradient`): nothing is re-exported, nothing heavy loaded here.
+
+Map, chapter by chapter:
+
+    1  Policy gradient             symbolic (the proofs), policy_gradient (softmax, score, exact gradient)
+    2  REINFORCE on a toy bandit   bandits (arms, action rules, regret), policy_gradient (estimates and baselines)
+
+In every chapter:
+
+    laws        what must hold of any implementation: numerical gradients, enumeration, check_*(fn)
+    exercises   the questions, with the check of each
+    mutants     implementations that are wrong on purpose: each must be rejected by its law
+    plots       figures with one colour-blind-safe style and alt text
+    widgets     what moves on the page; each computes what its Python twin computes
+    cards       the measured numbers that the pages print
+    session     what `setup`, `check` and `check_notebook` below do
+
+Symbols, the same in text, code and figures:
+
+    B  batch      T  time            V  vocabulary   S  states     A  actions (arms)     K  candidate answers
+    s  logits     p  probabilities   r  reward       b  baseline   theta  parameters     beta  weight of the KL
+"""
+
+__version__ = "0.1.0"
+
+
+def setup() -> None:
+    """Print the versions, the scale and the device of this session, and set the style of its figures."""
+    from rlhw import session
+
+    session.setup()
+
+
+def check(question: str, answer: object):
+    """The verdict on an answer to an exercise: `rlhw.check("ch1-softmax-score", score)`."""
+    from rlhw import exercises
+
+    return exercises.check(question, answer)
+
+
+def check_notebook() -> None:
+    """Print which exercises of this session have passed, have failed, or have not been run yet."""
+    from rlhw import session
+
+    session.check_notebook()

@@ -1,0 +1,97 @@
+"""The command `rlhw`. Each verb imports what it needs when it runs, so `rlhw --help` answers at once."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import rlhw
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse the command line, run the verb, return its exit code: 0 well, 1 something is wrong, 2 misuse."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
+        print(f"rlhw: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("rlhw: stopped; what was finished is kept.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rlhw", description="Tools of the course on reinforcement learning from human feedback."
+    )
+    parser.add_argument("--version", action="version", version=f"rlhw {rlhw.__version__}")
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+
+    laws = verbs.add_parser(
+        "laws", help="hold the library against its laws; --mutants also shows that the laws reject wrong code"
+    )
+    laws.add_argument("--mutants", action="store_true", help="run every mutant against its law")
+    laws.set_defaults(run=_laws)
+
+    exercises = verbs.add_parser("exercises", help="prove that each exercise's check rejects wrong answers")
+    exercises.add_argument("action", choices=["prove", "list"])
+    exercises.add_argument("names", nargs="*", metavar="NAME", help="questions to prove; all by default")
+    exercises.set_defaults(run=_exercises)
+
+    notebooks = verbs.add_parser(
+        "notebooks", help="execute and verify the notebooks; write the repository's address into them"
+    )
+    actions = notebooks.add_subparsers(required=True, metavar="ACTION")
+    for action, text in (
+        ("execute", "run notebooks and store their outputs"),
+        ("verify", "list what is wrong with notebooks"),
+    ):
+        command = actions.add_parser(action, help=text)
+        command.add_argument("paths", nargs="*", metavar="NOTEBOOK", help="all notebooks of the course by default")
+        command.set_defaults(run=_notebooks, action=action)
+    address = actions.add_parser("set-repository", help="write the repository's address wherever it is needed")
+    address.add_argument("url", metavar="URL", help="such as https://github.com/someone/rlhw")
+    address.set_defaults(run=_notebooks, action="set-repository")
+
+    cards = verbs.add_parser("cards", help="list the result cards, or print one")
+    cards.add_argument("name", nargs="?", metavar="NAME")
+    cards.set_defaults(run=_cards)
+    return parser
+
+
+def _laws(arguments: argparse.Namespace) -> int:
+    from rlhw import mutants
+
+    return mutants.main(arguments.mutants)
+
+
+def _exercises(arguments: argparse.Namespace) -> int:
+    from rlhw import exercises
+
+    if arguments.action == "list":
+        print("\n".join(f"{name}: {exercises.question(name).title}" for name in exercises.names()))
+        return 0
+    return 0 if exercises.prove(arguments.names) else 1
+
+
+def _notebooks(arguments: argparse.Namespace) -> int:
+    from rlhw import notebooks
+
+    if arguments.action == "set-repository":
+        for path in notebooks.set_repository(arguments.url):
+            print(f"wrote {path}")
+        return 0
+    run = notebooks.main_execute if arguments.action == "execute" else notebooks.main_verify
+    return run(arguments.paths)
+
+
+def _cards(arguments: argparse.Namespace) -> int:
+    from rlhw import cards
+
+    if arguments.name is None:
+        for name in cards.names():
+            note = " (measured on an older version)" if cards.stale(name) else ""
+            print(f"{name}: {cards.read(name)['title']}{note}")
+        return 0
+    print(cards.table(arguments.name))
+    return 0

@@ -1,0 +1,102 @@
+"""Exercises: one file a question, `check` for the learner, `prove` for us.
+
+`rlhw.check("ch1-score", score)` judges an answer and prints one line. `prove` shows that every question's check rejects at
+least five named wrong answers, each with its own hint, and accepts two different right ones, over 20 seeds.
+"""
+
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from rlhw.exercises.question import Question, Verdict, draw_cases, judge, outputs_of
+
+# What was checked in this session, by name: `rlhw.check_notebook()` reports it.
+session_verdicts: dict[str, Verdict] = {}
+
+ORDER = ("ch1", "ch2")
+
+
+def names() -> list[str]:
+    """All question names, in the order of the chapters: the files of this folder that define a QUESTION."""
+    stems = [path.stem.replace("_", "-") for path in Path(__file__).parent.glob("*_*.py") if path.stem != "__init__"]
+    return sorted(stems, key=lambda name: (ORDER.index(name.split("-")[0]), name))
+
+
+def question(name: str) -> Question:
+    """The question of this name. ValueError names the closest one when there is none."""
+    if name not in names():
+        near = get_close_matches(name, names(), n=1)
+        advice = f" Did you mean '{near[0]}'?" if near else f" There are: {', '.join(names())}."
+        raise ValueError(f"there is no question '{name}'.{advice}")
+    return import_module(f"rlhw.exercises.{name.replace('-', '_')}").QUESTION
+
+
+def verdict(name: str, answer: object, seed: int = 0) -> Verdict:
+    """Judge an answer: a function, or a value. None, or a function that returns None, is an answer not given yet."""
+    asked = question(name)
+    cases = draw_cases(asked, seed)
+    nothing = Verdict(name, False, "no answer yet.", 0, asked.points, {part.name: False for part in asked.parts})
+    if answer is None or answer is Ellipsis:
+        return nothing
+    try:
+        with np.errstate(all="ignore"):
+            outputs = outputs_of(answer, cases)
+    except Exception as error:
+        message = f"not yet. Your function stopped with {type(error).__name__}: {error}"
+        return Verdict(name, False, message, 0, asked.points, nothing.parts)
+    if all(output is None or output is Ellipsis for group in outputs.values() for output in group):
+        return nothing
+    return judge(asked, cases, outputs)
+
+
+def check(name: str, answer: object) -> Verdict:
+    """Judge an answer, print the verdict on one line, remember it for `rlhw.check_notebook()`, and return it."""
+    result = verdict(name, answer)
+    session_verdicts[name] = result
+    print(f"{name}: {result.message} ({result.earned} of {result.points} points)")
+    return result
+
+
+def markdown(name: str) -> str:
+    """The question as plain Markdown with inline mathematics: what a notebook's exercise cell holds."""
+    asked = question(name)
+    stars = "★" * asked.stars + "☆" * (3 - asked.stars)
+    head = f"**Exercise {name}: {asked.title}** ({stars}, {asked.minutes} minutes, {asked.points} points)"
+    return f"{head}\n\n{asked.text.strip()}"
+
+
+def prove(names_to_prove: list[str] | None = None, seeds: int = 20) -> bool:
+    """Print for each question what its check rejects and accepts; True when every proof holds."""
+    complete = True
+    for name in names_to_prove or names():
+        asked, faults = question(name), []
+        if len(asked.wrong) < 5 or len(asked.right) < 2:
+            faults.append(f"it has {len(asked.wrong)} wrong and {len(asked.right)} right answers; 5 and 2 are needed")
+        if len({wrong.hint for wrong in asked.wrong.values()}) < len(asked.wrong):
+            faults.append("two wrong answers share a hint")
+        for seed in range(seeds):
+            faults += [
+                f"right answer '{k}' rejected" for k, a in asked.right.items() if not verdict(name, a, seed).passed
+            ]
+            faults += [_fault(asked, key, seed) for key in asked.wrong if _fault(asked, key, seed)]
+        summary = (
+            f"{len(asked.wrong)} wrong answers rejected, each with its own hint, {len(asked.right)} right ones accepted"
+        )
+        print(
+            f"{name}: {summary}, {seeds} seeds"
+            if not faults
+            else f"{name}: NOT PROVEN: {'; '.join(sorted(set(faults)))}"
+        )
+        complete = complete and not faults
+    print("every check is proven" if complete else "some checks are not proven")
+    return complete
+
+
+def _fault(asked: Question, key: str, seed: int) -> str:
+    wrong = asked.wrong[key]
+    result = verdict(asked.name, wrong.answer, seed)
+    if result.passed:
+        return f"wrong answer '{key}' accepted with seed {seed}"
+    return "" if result.message.endswith(wrong.hint) else f"wrong answer '{key}' gets another hint: {result.message}"

@@ -1,0 +1,145 @@
+"""What a question is, and how an answer is judged.
+
+A question knows the text, an oracle `expected` that is not the reference solution, right answers, and named wrong ones
+with a hint each. The judge looks at outputs only, so that the same code judges a learner's function here and, in the
+grader, the replies of a sandboxed process.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from textwrap import dedent
+
+import numpy as np
+
+from rlhw import laws
+
+Answer = object
+Case = tuple
+
+
+@dataclass(frozen=True)
+class Part:
+    """A family of inputs with points of its own. draw(rng) gives the arguments of one call, () where a value is asked."""
+
+    name: str
+    points: int
+    draw: Callable[[np.random.Generator], Case] = lambda rng: ()
+    cases: int = 5
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A wrong answer that people give, and the sentence that tells them what went wrong."""
+
+    answer: Answer
+    hint: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """One exercise. `expected(*case)` is the oracle; for a value (no arguments) it returns the value itself."""
+
+    name: str
+    title: str
+    stars: int
+    minutes: int
+    text: str
+    stub: str
+    law: str
+    expected: Callable
+    parts: tuple[Part, ...]
+    right: dict[str, Answer]
+    wrong: dict[str, Wrong]
+    agrees: Callable[[object, object], bool] = field(default=lambda got, expected: close(got, expected))
+
+    @property
+    def points(self) -> int:
+        """Points of all parts together."""
+        return sum(part.points for part in self.parts)
+
+    @property
+    def solution(self) -> str:
+        """Source of the first right answer, as a learner would write it."""
+        first = next(iter(self.right.values()))
+        return dedent(inspect.getsource(first)).rstrip() if callable(first) else f"answer = {first!r}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Which parts passed, and one sentence. `earned` points of `points`."""
+
+    name: str
+    passed: bool
+    message: str
+    earned: int
+    points: int
+    parts: dict[str, bool]
+
+
+def close(got: object, expected: object) -> bool:
+    """Numbers and arrays: same shape, finite, within 1e-6 · max(1, |expected|). What is no number is not close."""
+    try:
+        numbers = np.asarray(got)
+        # Fractions and the like arrive as objects; text such as "0.5" stays text and is refused.
+        laws.assert_close(numbers.astype(float) if numbers.dtype == object else numbers, expected, "", tolerance=1e-6)
+    except (AssertionError, TypeError, ValueError):
+        return False
+    return True
+
+
+def draw_cases(question: Question, seed: int) -> dict[str, list[Case]]:
+    """The inputs of every part for this seed."""
+    rng = np.random.default_rng(seed)
+    return {part.name: [part.draw(rng) for _ in range(part.cases)] for part in question.parts}
+
+
+def outputs_of(answer: Answer, cases: dict[str, list[Case]]) -> dict[str, list[object]]:
+    """What the answer says to each case. A function is called with its own copies of the arguments."""
+    if not callable(answer):
+        return {name: [answer for _ in group] for name, group in cases.items()}
+    return {name: [answer(*map(_copy, case)) for case in group] for name, group in cases.items()}
+
+
+def judge(question: Question, cases: dict[str, list[Case]], outputs: dict[str, list[object]]) -> Verdict:
+    """Hold outputs against the oracle. A wrong answer that coincides with a known one gets that one's hint."""
+    parts = {
+        part.name: all(
+            question.agrees(got, question.expected(*case))
+            for case, got in zip(cases[part.name], outputs[part.name], strict=True)
+        )
+        for part in question.parts
+    }
+    earned = sum(part.points for part in question.parts if parts[part.name])
+    passed = all(parts.values())
+    message = "passed" if passed else "not yet. " + _hint(question, cases, outputs)
+    return Verdict(question.name, passed, message, earned, question.points, parts)
+
+
+def _hint(question: Question, cases: dict[str, list[Case]], outputs: dict[str, list[object]]) -> str:
+    given = [output for group in outputs.values() for output in group]
+    for wrong in question.wrong.values():
+        known = [output for group in _quietly(wrong.answer, cases).values() for output in group]
+        if len(known) == len(given) and all(_same(question, a, b) for a, b in zip(given, known, strict=True)):
+            return wrong.hint
+    return question.law
+
+
+def _quietly(answer: Answer, cases: dict[str, list[Case]]) -> dict[str, list[object]]:
+    # Wrong answers divide by zero and overflow; the learner needs the hint, not our warnings.
+    with np.errstate(all="ignore"):
+        return outputs_of(answer, cases)
+
+
+def _same(question: Question, got: object, known: object) -> bool:
+    """Equal, also where both are nan: an answer that overflows is still recognised."""
+    try:
+        return bool(np.array_equal(np.asarray(got, dtype=float), np.asarray(known, dtype=float), equal_nan=True)) or (
+            question.agrees(got, known)
+        )
+    except (TypeError, ValueError):
+        return question.agrees(got, known)
+
+
+def _copy(argument: object) -> object:
+    return argument.copy() if isinstance(argument, np.ndarray) else argument

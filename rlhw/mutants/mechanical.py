@@ -1,0 +1,199 @@
+"""Mechanical mutants: one operator, comparison, number, keyword or name changed in the source of a function with a law.
+
+The changes are cosmic-ray's (extra `dev`), and `Neighbour` below adds names (max for min) and @. Left out, because they
+kill themselves and would flatter the share: shifts and bit operators on numbers, `is` for ==. Left out, because no
+caller could tell: docstrings, annotations, the words of an error. Guards (`if …: raise`) count: see `promises.py`.
+
+Each mutant runs in a worker process from its own source: nothing imported is touched, and what does not end is stopped.
+"""
+
+import ast
+import importlib.util
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+SECONDS = 10.0
+ARITHMETIC, BITS = {"Add", "Sub", "Mul", "Div", "FloorDiv", "Mod", "Pow"}, {"BitOr", "BitAnd", "BitXor"}
+# VariableReplacer and VariableInserter draw at random; RemoveDecorator finds nothing inside a function of ours.
+NOT_USED = ("VariableReplacer", "VariableInserter", "RemoveDecorator")
+
+NEVER_NEGATIVE = "does no harm: the number of dimensions and the numbers of pulls are never negative."
+SURVIVORS = {
+    "rlhw.policy_gradient:one_number | "
+    "if np.ndim(baseline) > 0 or callable(baseline) or not np.isfinite(baseline):": NEVER_NEGATIVE,
+    "rlhw.bandits:greedy | best = estimates >= estimates.max()": "does no harm: nothing is greater than the greatest.",
+    "rlhw.bandits:ucb | if np.any(counts <= 0):": NEVER_NEGATIVE,
+    "rlhw.bandits:ucb | return greedy((counts <= 0).astype(float), counts)": NEVER_NEGATIVE,
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`source` is the whole module with one change, on `line` of `function` ("module:name")."""
+
+    law: str
+    address: str
+    function: str
+    line: str
+    source: str
+
+    @property
+    def key(self) -> str:
+        """How SURVIVORS names it."""
+        return f"{self.function} | {self.line}"
+
+
+class Neighbour:
+    """A cosmic-ray operator: a name for the one it is mistaken for, and * for @."""
+
+    PAIRS = (
+        ("max", "min"), ("maximum", "minimum"), ("argmax", "argmin"), ("sum", "mean"), ("cumsum", "cumprod"),
+        ("all", "any"), ("zeros_like", "ones_like"), ("log", "exp"), ("sqrt", "square"), ("@", "*"),
+    )  # fmt: skip
+    SWAP = dict(PAIRS) | {right: left for left, right in PAIRS if left != "@"}
+
+    def mutation_positions(self, node: object) -> Iterator[tuple]:
+        if getattr(node, "value", None) in self.SWAP and node.parent.type != "decorator":
+            yield node.start_pos, node.end_pos
+
+    def mutate(self, node: object, index: int) -> object:
+        node.value = self.SWAP[node.value]
+        return node
+
+
+@cache
+def operators() -> list:
+    """The operators in use, from cosmic-ray's list of all and our own."""
+    from cosmic_ray.plugins import get_operator, operator_names
+
+    def wanted(name: str) -> bool:
+        kind, *ends = name.removeprefix("core/").split("_")
+        if kind == "ReplaceBinaryOperator":
+            return set(ends) <= ARITHMETIC or set(ends) <= BITS
+        return kind not in NOT_USED and not {"Is", "IsNot"} & set(ends)
+
+    return [get_operator(name)() for name in operator_names() if wanted(name)] + [Neighbour()]
+
+
+class _Meaning(ast.NodeTransformer):
+    """Drops what no caller can tell: docstrings, annotations, the words of an error."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.generic_visit(node)
+        node.returns = None
+        if ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        node.exc = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        return node
+
+
+def meaning(source: str) -> str | None:
+    """What the code says, layout and words left out; None when it is not Python."""
+    try:
+        return ast.dump(_Meaning().visit(ast.parse(source)))
+    except SyntaxError:
+        return None
+
+
+def changes(source: str) -> Iterator[tuple[str, str]]:
+    """Every change of one function's source that means something new: (the changed line, the changed source)."""
+    from cosmic_ray.ast import ast_nodes, get_ast
+    from cosmic_ray.mutating import mutate_code
+
+    seen = {meaning(source), None}
+    nodes = list(ast_nodes(get_ast(source)))
+    for operator in operators():
+        for occurrence in range(sum(len(list(operator.mutation_positions(node))) for node in nodes)):
+            changed = mutate_code(source, operator, occurrence)
+            if meaning(changed) not in seen:
+                seen.add(meaning(changed))
+                pairs = zip(source.splitlines(), changed.splitlines(), strict=True)
+                yield next(" ".join(new.split()) for old, new in pairs if old != new), changed
+
+
+def functions_of(source: str) -> dict[str, str]:
+    """The source of each function at the top of a module."""
+    definitions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    return {node.name: ast.get_source_segment(source, node) for node in definitions}
+
+
+def mutants(subjects: dict[str, str]) -> Iterator[Mutant]:
+    """The mutants of each law's function, and of what it calls in its module that has no law; each counted once."""
+    done = set(subjects.values())
+    for law, address in subjects.items():
+        module, name = address.split(":")
+        source = Path(importlib.util.find_spec(module).origin).read_text(encoding="utf-8")
+        functions = functions_of(source)
+        called = {node.id for node in ast.walk(ast.parse(functions[name])) if isinstance(node, ast.Name)}
+        helpers = [f for f in functions if f in called and f"{module}:{f}" not in done]
+        done |= {f"{module}:{f}" for f in helpers}
+        for function in [name, *helpers]:
+            for line, changed in changes(functions[function]):
+                yield Mutant(law, address, f"{module}:{function}", line, source.replace(functions[function], changed))
+
+
+def from_source(address: str, source: str) -> Callable:
+    """The function at "module:name", with `source` in place of the module's file; nothing imported is touched."""
+    module, name = address.split(":")
+    namespace = {"__name__": module}
+    exec(compile(source, f"<mutant of {module}>", "exec"), namespace)
+    return namespace[name]
+
+
+def run(mutants: Iterable[Mutant], seconds: float = SECONDS) -> Iterator[tuple[Mutant, str]]:
+    """Each mutant with what killed it: "law: …", an error of its own, "time: …"; "" when it survives."""
+    worker, pipe = None, None
+    try:
+        for mutant in mutants:
+            if worker is None:
+                worker, pipe = _start()
+            pipe.send(mutant)
+            outcome = f"time: it had not come to an end after {seconds:g} seconds"
+            if pipe.poll(seconds):
+                try:
+                    yield mutant, pipe.recv()
+                    continue
+                except EOFError:
+                    outcome = "crash: it took its process down"
+            worker.kill()
+            worker = None
+            yield mutant, outcome
+    finally:
+        if worker is not None:
+            worker.kill()
+            worker.join()
+
+
+def _start() -> tuple:
+    context = multiprocessing.get_context("spawn")
+    pipe, other = context.Pipe()
+    worker = context.Process(target=_work, args=(other,), daemon=True)
+    worker.start()
+    other.close()
+    pipe.recv()  # it has imported what it needs: from here on the clock is fair
+    return worker, pipe
+
+
+def _work(pipe) -> None:
+    """The worker: holds each mutant that arrives to its law and its promises."""
+    from rlhw.mutants import broken_law
+
+    pipe.send("ready")
+    while True:
+        mutant = pipe.recv()
+        try:
+            fn = from_source(mutant.address, mutant.source)
+        except Exception as error:
+            pipe.send(f"{type(error).__name__}: {error}")
+            continue
+        pipe.send(broken_law(mutant.law, fn, promises=True))

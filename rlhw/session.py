@@ -1,0 +1,150 @@
+"""What the setup cell and the last cell of a notebook call: what this session is, and how its exercises stand.
+
+Only the standard library is loaded until something else is needed: torch costs seconds and is loaded only where a GPU
+is to be looked at, or the full scale is asked for.
+"""
+
+import os
+import platform
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+import rlhw
+
+SCALES = ("tiny", "full")
+PACKAGES = ("numpy", "scipy", "sympy", "matplotlib", "ipywidgets", "anywidget", "torch", "transformers")
+# What a driver leaves in the file system: an NVIDIA card, and one behind Windows' Linux.
+DEVICE_NODES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg")
+CALL = re.compile(r"^\s*(?:\w+\s*=\s*)?rlhw\.check\(\s*[\"']([\w-]+)[\"']", re.M)
+
+
+def setup() -> None:
+    """Print versions, scale and device, and set the plot style.
+
+    RLHW_SCALE chooses the scale: tiny (the default: minutes on two CPU cores, offline) or full (GPT-2 on one GPU).
+    Raises ValueError for any other value, RuntimeError where the full scale lacks torch or a GPU that torch can use.
+    """
+    chosen = scale()
+    print(f"rlhw {rlhw.__version__}, scale {chosen}, Python {platform.python_version()}")
+    print(", ".join(f"{name} {found}" for name in PACKAGES if (found := _version(name))))
+    for line in device_report(chosen):
+        print(line)
+    from rlhw import plots
+
+    plots.style()
+
+
+def scale() -> str:
+    """The scale of this session: `tiny` or `full`."""
+    chosen = os.environ.get("RLHW_SCALE", "tiny")
+    if chosen not in SCALES:
+        raise ValueError(f"RLHW_SCALE must be tiny or full, not {chosen!r}: set it before rlhw.setup()")
+    return chosen
+
+
+def device_report(chosen: str) -> list[str]:
+    """Lines about the device that will be used; torch is imported only if there is a reason to."""
+    if chosen == "tiny" and not _gpu_in_sight():
+        return ["device: CPU"]
+    if find_spec("torch") is None:
+        if chosen == "full":
+            raise RuntimeError("RLHW_SCALE=full needs torch: run pip install 'rlhw[lm]', or unset RLHW_SCALE")
+        return ["device: CPU (a GPU is here, but torch is not installed: pip install 'rlhw[lm]' to use it)"]
+    import torch
+
+    if not torch.cuda.is_available():
+        if chosen == "full":
+            raise RuntimeError(
+                "RLHW_SCALE=full needs a GPU that torch can use, and there is none: in Colab choose Runtime > Change "
+                "runtime type > GPU; elsewhere check nvidia-smi and that torch is a CUDA build; or unset RLHW_SCALE"
+            )
+        return ["device: CPU (a GPU is here, but torch cannot use it: check nvidia-smi and that torch is a CUDA build)"]
+    capability = torch.cuda.get_device_capability()
+    line = f"device: {torch.cuda.get_device_name()}, compute capability {capability[0]}.{capability[1]}"
+    if advice := capability_advice(capability, torch.cuda.get_arch_list(), torch.__version__):
+        if chosen == "full":
+            raise RuntimeError(f"{line}; {advice}")
+        return [line, f"  {advice}"]
+    offer = [] if chosen == "full" else ["  For the large runs set RLHW_SCALE=full before rlhw.setup()."]
+    return [line, *offer]
+
+
+def capability_advice(capability: tuple[int, int], architectures: list[str], torch_version: str) -> str | None:
+    """What to do when the installed torch holds no code for a device of this compute capability; None when it does.
+
+    `architectures` is torch.cuda.get_arch_list(): sm_86 runs on 8.6 and later of the same 8, compute_86 (which the
+    driver compiles when it is first used) on 8.6 and everything later.
+
+    >>> capability_advice((9, 0), ["sm_80", "sm_90"], "2.13.0") is None
+    True
+    >>> capability_advice((12, 0), ["sm_80", "sm_90"], "2.4.0")
+    'torch 2.4.0 is too old for this GPU: it supports up to 9.0. Install a newer torch, or run on the CPU.'
+    """
+    known = []
+    for name in architectures:
+        if found := re.fullmatch(r"(sm|compute)_(\d+)(\d)[a-z]*", name):
+            known.append((found[1], (int(found[2]), int(found[3]))))
+    if any(has <= capability and (kind == "compute" or has[0] == capability[0]) for kind, has in known):
+        return None
+    newest = max((has for _, has in known), default=(0, 0))
+    if newest < capability:
+        limit = f"is too old for this GPU: it supports up to {newest[0]}.{newest[1]}. Install a newer torch"
+    else:
+        oldest = min(has for _, has in known)
+        limit = f"no longer supports this GPU: it begins at {oldest[0]}.{oldest[1]}. Install an older torch"
+    return f"torch {torch_version} {limit}, or run on the CPU."
+
+
+def check_notebook() -> None:
+    """Print how the exercises of this session stand: passed, not passed, or not run yet.
+
+    In Colab the notebook says which exercises it has. Elsewhere its file is out of reach from the kernel, so only those
+    whose check cell was run are known, and the last line says how to run the whole notebook.
+    """
+    from rlhw.exercises import session_verdicts
+
+    asked = checks_in(notebook_document())
+    for name in [*asked, *(name for name in session_verdicts if name not in asked)]:
+        verdict = session_verdicts.get(name)
+        print(f"{name}: {'not run yet' if verdict is None else 'passed' if verdict.passed else 'not passed'}")
+    passed = sum(verdict.passed for verdict in session_verdicts.values())
+    if asked:
+        print(f"{passed} of {len(set(asked) | set(session_verdicts))} exercises passed")
+    else:
+        print(f"{passed} of the {len(session_verdicts)} exercises checked in this session passed.")
+        print("To run the whole notebook from top to bottom: pytest --nbval-lax your_notebook.ipynb")
+
+
+def notebook_document() -> dict | None:
+    """The notebook of this session where it can be had, which is in Colab only."""
+    if "google.colab" not in sys.modules:
+        return None
+    from google.colab import _message
+
+    answer = _message.blocking_request("get_ipynb", timeout_sec=20)
+    if not isinstance(answer, dict) or "ipynb" not in answer:
+        raise RuntimeError("Colab did not hand out this notebook: save it, reload the page and run this cell again")
+    return answer["ipynb"]
+
+
+def checks_in(notebook: dict | None) -> list[str]:
+    """The exercises whose check a notebook's code cells call, in their order, each once."""
+    cells = (notebook or {}).get("cells", [])
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    return list(dict.fromkeys(name for source in sources for name in CALL.findall(source)))
+
+
+def _gpu_in_sight() -> bool:
+    """Whether a driver's device node is here and CUDA_VISIBLE_DEVICES does not hide it."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return not hidden and any(Path(node).exists() for node in DEVICE_NODES)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,164 @@
+// What the widgets share: controls, pictures and the spoken sentence. A widget's own file follows this text and uses
+// its names. Text reaches the page through textContent only; controls are the browser's own, so the keyboard works.
+
+const SVG = "http://www.w3.org/2000/svg";
+const ARMS = ["₁", "₂", "₃"];
+
+// Numbers as the page prints them: a true minus sign, and no "−0.00".
+function show(number, digits = 2) {
+  const text = number.toFixed(digits);
+  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
+}
+
+function signed(number, digits = 2) {
+  return (Number(number.toFixed(digits)) > 0 ? "+" : "") + show(number, digits);
+}
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children); // strings become text nodes, never markup
+  return node;
+}
+
+function html(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+function svg(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+// One view of one model. `follow(redraw)` runs redraw now and after each change of an option; `end` lets go.
+function open(model, el, title, names) {
+  el.classList.add("rlhw-widget");
+  el.setAttribute("role", "group");
+  el.setAttribute("aria-label", title);
+  el.append(html("p", { class: "rlhw-title" }, title));
+  const redraws = [];
+  const change = () => redraws.forEach((redraw) => redraw());
+  names.forEach((name) => model.on(`change:${name}`, change));
+  const view = {
+    model,
+    ends: [() => names.forEach((name) => model.off(`change:${name}`, change))],
+    follow: (redraw) => { redraws.push(redraw); redraw(); },
+    end: () => view.ends.forEach((end) => end()),
+  };
+  return view;
+}
+
+function write(model, name, value) {
+  model.set(name, value);
+  model.save_changes();
+}
+
+// A slider of a number, or of entry `arm` of a list. Range, step and label come from the widget's Python file.
+function slider(view, name, arm = null) {
+  const { min, max, step, label } = view.model.get("_ranges")[name];
+  const read = () => (arm === null ? view.model.get(name) : view.model.get(name)[arm]);
+  const input = html("input", { type: "range", min, max, step });
+  const output = html("output", { "aria-live": "off" }); // the sentence below speaks; one voice is enough
+  input.addEventListener("input", () => {
+    const number = Number(input.value);
+    write(view.model, name, arm === null ? number : view.model.get(name).map((old, i) => (i === arm ? number : old)));
+  });
+  view.follow(() => {
+    input.value = read();
+    output.textContent = show(read(), Number.isInteger(step) ? 0 : 2);
+  });
+  const text = arm === null ? label : label.replace("#", ARMS[arm]);
+  return html("div", { class: "rlhw-slider" }, html("label", {}, html("span", {}, text), input), output);
+}
+
+function toggle(view, name, label) {
+  const input = html("input", { type: "checkbox" });
+  input.addEventListener("change", () => write(view.model, name, input.checked));
+  view.follow(() => { input.checked = view.model.get(name); });
+  return html("label", { class: "rlhw-toggle" }, input, html("span", {}, label));
+}
+
+function button(label, press) {
+  const node = html("button", { type: "button" }, label);
+  node.addEventListener("click", press);
+  return node;
+}
+
+// A picture drawn at the width it has on the page, so that text keeps its size on a phone. `draw(picture, width)`
+// fills it and returns the sentence that stands for it.
+function picture(view, title, key, height, draw) {
+  const image = svg("svg", { role: "img", height });
+  const frame = html("div", {}, image);
+  let width = 0;
+  const redraw = () => {
+    image.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    image.replaceChildren();
+    image.setAttribute("aria-label", draw(image, width));
+  };
+  const resize = () => {
+    const now = Math.max(240, Math.round(frame.clientWidth) || 480);
+    if (now !== width) { width = now; redraw(); }
+  };
+  const watcher = new ResizeObserver(resize);
+  watcher.observe(frame);
+  view.ends.push(() => watcher.disconnect());
+  resize();
+  view.follow(redraw);
+  const entries = key.map(([kind, text]) => html("span", { class: `rlhw-key ${kind}` }, text));
+  return html("figure", {}, html("figcaption", {}, html("b", {}, ...title), ...entries), frame);
+}
+
+function scale([low, high], [from, to]) {
+  return (value) => from + ((value - low) / (high - low)) * (to - from);
+}
+
+// About `count` round numbers between low and high.
+function ticks(low, high, count = 4) {
+  const raw = (high - low) / count;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= raw * 0.999);
+  const first = Math.ceil(low / step - 1e-9);
+  const values = Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => (first + i) * step);
+  return { values, digits: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
+}
+
+// Horizontal rules with their numbers, and the axis's name with its unit above them.
+function verticalAxis(image, y, [low, high], left, right, name) {
+  const { values, digits } = ticks(low, high);
+  for (const value of values) {
+    const height = y(value);
+    const kind = Math.abs(value) < 1e-9 ? "rlhw-zero" : "rlhw-rule";
+    image.append(
+      svg("line", { class: kind, x1: left, x2: right, y1: height, y2: height }),
+      svg("text", { x: left - 6, y: height + 4, "text-anchor": "end" }, show(value, digits)),
+    );
+  }
+  image.append(svg("text", { class: "rlhw-name", x: 2, y: 12 }, name));
+}
+
+function horizontalAxis(image, x, [low, high], bottom, name) {
+  const { values, digits } = ticks(low, high);
+  for (const value of values) {
+    image.append(svg("text", { x: x(value), y: bottom + 16, "text-anchor": "middle" }, show(value, digits)));
+  }
+  const middle = (x(low) + x(high)) / 2;
+  image.append(svg("text", { class: "rlhw-name", x: middle, y: bottom + 33, "text-anchor": "middle" }, name));
+}
+
+function table(view, caption, head, rows) {
+  const body = html("tbody");
+  view.follow(() => body.replaceChildren(...rows().map(([name, ...cells]) =>
+    html("tr", {}, html("th", { scope: "row" }, name), ...cells.map((cell) => html("td", {}, cell))))));
+  const heads = head.map((name) => html("th", { scope: "col" }, name));
+  return html("table", {}, html("caption", {}, caption), html("thead", {}, html("tr", {}, ...heads)), body);
+}
+
+// The result in words. It is read aloud once the reader pauses, not at every step of a slider.
+function spoken(view, sentence, pause = 400) {
+  const node = html("p", { class: "rlhw-words", "aria-live": "polite", "aria-atomic": "true" }, sentence());
+  let timer = 0;
+  view.follow(() => {
+    clearTimeout(timer);
+    timer = setTimeout(() => { node.textContent = sentence(); }, pause);
+  });
+  view.ends.push(() => clearTimeout(timer));
+  return node;
+}

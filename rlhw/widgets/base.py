@@ -1,0 +1,134 @@
+"""What the widgets share: checked options with their ranges, a repr that does not change, the JavaScript they send.
+
+An option's range, step and label are declared once, in Python; the page reads them from the synced trait `_ranges`.
+"""
+
+import math
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+FOLDER = Path(__file__).parent
+Real = float | int
+
+
+def javascript(*names: str) -> str:
+    """The text of base.mjs and of these .mjs files, one after the other: they form one module and share their names."""
+    return "\n".join((FOLDER / f"{name}.mjs").read_text(encoding="utf-8") for name in ("base", *names))
+
+
+class Number(traitlets.TraitType):
+    """One finite number within the range of the option; anything else raises TraitError in one sentence."""
+
+    def validate(self, obj, value):
+        return _inside(self, obj, value)
+
+
+class Numbers(traitlets.TraitType):
+    """A tuple of such numbers, one an arm: a list assigned to it is checked and copied, so no change goes unseen."""
+
+    def validate(self, obj, value):
+        fewest, most = self.metadata["arms"]
+        try:
+            values = tuple(_inside(self, obj, entry) for entry in value)
+        except TypeError:
+            values = ()
+        if not fewest <= len(values) <= most:
+            wanted = str(fewest) if fewest == most else f"{fewest} to {most}"
+            sentence = f"{self.name} must be a list of {wanted} numbers, one an arm"
+            raise traitlets.TraitError(f"{type(obj).__name__}: {sentence}.")
+        return values
+
+
+class Choice(traitlets.TraitType):
+    """One of the choices of the option; anything else raises TraitError in one sentence."""
+
+    def validate(self, obj, value):
+        choices = self.metadata["choices"]
+        if value not in choices:
+            wanted = ", ".join(map(repr, choices))
+            raise traitlets.TraitError(f"{type(obj).__name__}: {self.name} must be one of {wanted}; got {value!r}.")
+        return choices[choices.index(value)]  # ours, not an equal value of another type
+
+
+def slider(default: Real, low: Real, high: Real, step: Real, label: str) -> Number:
+    """An option that is one number from low to high, shown as a slider with this step and label."""
+    return Number(default).tag(sync=True, range=(low, high, step), label=label)
+
+
+def sliders(
+    default: tuple[Real, ...], low: Real, high: Real, step: Real, label: str, *, arms: tuple[int, int]
+) -> Numbers:
+    """An option that is one number an arm, `arms` = (fewest, most); "#" in the label stands for the arm's number."""
+    return Numbers(default).tag(sync=True, range=(low, high, step), label=label, arms=arms)
+
+
+def choice(default: object, choices: tuple, label: str) -> Choice:
+    """An option that is one of these choices."""
+    return Choice(default).tag(sync=True, choices=choices, label=label)
+
+
+class Widget(anywidget.AnyWidget):
+    """Base of the course's widgets. An unknown option raises TypeError, a bad value TraitError: one sentence each."""
+
+    _css = (FOLDER / "base.css").read_text(encoding="utf-8")
+    _ranges = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, **options):
+        for name in options:
+            if not self.has_trait(name):
+                known = ", ".join(self.option_names())
+                raise TypeError(f"{type(self).__name__} has no option {name!r}; its options are {known}.")
+        super().__init__(**options)
+
+    @classmethod
+    def option_names(cls) -> list[str]:
+        """Names of the options, in the order in which the widget's file declares them."""
+        return [
+            name
+            for parent in reversed(cls.__mro__)
+            for name, trait in vars(parent).items()
+            if isinstance(trait, traitlets.TraitType) and "label" in trait.metadata
+        ]
+
+    @classmethod
+    def ranges(cls) -> dict[str, dict]:
+        """For each option shown as sliders: min, max, step and label."""
+        declared = cls.class_traits(range=lambda bounds: bounds is not None)
+        return {
+            name: dict(zip(("min", "max", "step"), declared[name].metadata["range"], strict=True))
+            | {"label": declared[name].metadata["label"]}
+            for name in cls.option_names()
+            if name in declared
+        }
+
+    @traitlets.default("_ranges")
+    def _read_ranges(self) -> dict[str, dict]:
+        return type(self).ranges()
+
+    def page_state(self) -> dict:
+        """What a page without a kernel needs: JavaScript, style, ranges and values, as JSON values."""
+        state = self.get_state()
+        return {name: value for name, value in state.items() if not hasattr(anywidget.AnyWidget, name)}
+
+    def __repr__(self) -> str:
+        values = ((name, getattr(self, name)) for name in self.option_names())
+        return f"{type(self).__name__}({', '.join(f'{name}={_plain(value)!r}' for name, value in values)})"
+
+
+def _inside(trait: traitlets.TraitType, obj: Widget, value: object) -> Real:
+    low, high, _ = trait.metadata["range"]
+    whole = isinstance(trait.default_value, int)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not low <= number <= high or (whole and not number.is_integer()):  # nan is in no range
+        wanted = f"{'whole ' if whole else ''}number from {low} to {high}"
+        raise traitlets.TraitError(f"{type(obj).__name__}: {trait.name} must be a {wanted}; got {value!r}.")
+    return int(number) if whole else number
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value

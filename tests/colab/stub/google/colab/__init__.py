@@ -1,0 +1,1 @@
+"""A stand-in for Colab's own package: the few names that rlhw and anywidget use."""

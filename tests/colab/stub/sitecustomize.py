@@ -1,0 +1,1 @@
+"""Colab's kernel has imported google.colab before the first cell runs; packages look for it in sys.modules."""

@@ -1,0 +1,31 @@
+"""What all tests share: the equations plugin, shapes checked at run time, no window for figures, missing tools."""
+
+import os
+import shutil
+import sys
+
+import jaxtyping
+import pytest
+
+pytest_plugins = ["equations", "browser.weights"]
+
+os.environ["MPLBACKEND"] = "Agg"
+
+if "rlhw" in sys.modules:
+    raise RuntimeError("rlhw was imported before tests/conftest.py: its shapes would go unchecked.")
+# Every annotation of rlhw, shapes included, is checked at each call as long as the tests run.
+jaxtyping.install_import_hook("rlhw", "beartype.beartype")
+
+
+def require(tool: str, reason: str) -> str:
+    """Path of a command that a test needs. Where it is missing the test is skipped at home and fails in CI.
+
+    `reason` says what the test needs the command for: `require("node", "it runs the widgets' JavaScript")`.
+    """
+    path = shutil.which(tool)
+    if path is None:
+        sentence = f"The command '{tool}' is missing: {reason}. Install it and put it on the PATH."
+        if os.environ.get("CI"):
+            pytest.fail(sentence, pytrace=False)
+        pytest.skip(sentence)
+    return path

@@ -1,0 +1,92 @@
+"""Stored outputs are no decoration: with one wrong line in the library, nbval fails each notebook."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from toy_notebooks import change, toy, write_course
+
+from rlhw import notebooks, repository
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+SIGN = ("policy_gradient.py", "indicator - softmax(logits)", "softmax(logits) - indicator")
+
+# notebook -> edits of the library (file, text that stands in it exactly once, what to write instead)
+EDITS = {
+    "01_policy_gradient.ipynb": [SIGN],
+    "02_reinforce_bandit.ipynb": [SIGN],
+}
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A toy notebook, executed, in a folder of its own."""
+    path = write_course(tmp_path_factory.mktemp("course"), toy())
+    notebooks.execute(path)
+    return path
+
+
+def library(folder: Path, edit: tuple[str, str, str] | None) -> Path:
+    """A copy of rlhw and its cards in `folder`, with one edit; returns the folder to put on the path."""
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "rlhw", folder / "rlhw", ignore=ignore)
+    shutil.copytree(ROOT / "results", folder / "results")
+    if edit:
+        name, old, new = edit
+        path = folder / "rlhw" / name
+        text = path.read_text(encoding="utf8")
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in rlhw/{name}: mend the table of edits"
+        path.write_text(text.replace(old, new), encoding="utf8")
+    return folder
+
+
+def failing_cells(notebook: Path, library_path: Path) -> list[str]:
+    """Run nbval on a copy of the notebook beside this library; the numbers of the cells that it fails."""
+    copy = library_path / notebook.name
+    shutil.copy(notebook, copy)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={library_path}"]
+    options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120", "-q", "--tb=no", "-rf"]
+    options += [f"--nbval-sanitize-with={HERE / 'sanitize.cfg'}"]
+    environment = os.environ | {"PYTHONPATH": str(library_path), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, *options, copy.name], cwd=library_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (0, 1), done.stdout[-2000:] + done.stderr[-2000:]
+    cells = re.findall(r"^FAILED \S+::(?:Cell )?(\S+)", done.stdout, re.M)
+    assert bool(cells) == bool(done.returncode), done.stdout[-2000:]
+    return cells
+
+
+def verdict(cells: list[str]) -> str:
+    return f"fails {len(cells)} cell(s)" if cells else "PASSES"
+
+
+def test_nbval_sees_a_wrong_library_and_passes_the_right_one(course, tmp_path):
+    assert failing_cells(course, library(tmp_path / "right", None)) == []
+    assert len(failing_cells(course, library(tmp_path / "wrong", SIGN))) == 1
+
+
+def test_a_notebook_that_shows_nothing_would_be_noticed(course, tmp_path):
+    """The control: a notebook that prints nothing passes with the wrong library, which fails the test below."""
+    silent = tmp_path / "02_silent.ipynb"
+    shutil.copy(course, silent)
+    change(silent, lambda notebook: notebook["cells"][2].update(source=["pass"], outputs=[]))
+    assert failing_cells(silent, library(tmp_path / "wrong", SIGN)) == []
+
+
+REAL = repository.notebooks(ROOT)
+
+
+@pytest.mark.parametrize("path", REAL, ids=lambda path: path.name)
+def test_each_notebook_fails_with_a_wrong_library_and_passes_with_the_right_one(path, tmp_path, record_property):
+    assert EDITS.get(path.name), f"add an edit of the library that {path.name} must notice"
+    assert failing_cells(path, library(tmp_path / "right", None)) == []
+    for number, edit in enumerate(EDITS[path.name]):
+        cells = failing_cells(path, library(tmp_path / str(number), edit))
+        record_property("library mutant", (path.name, f"{edit[0]}: {edit[2]}", verdict(cells)))
+        assert cells, f"{path.name} passes although rlhw/{edit[0]} says {edit[2]!r}"

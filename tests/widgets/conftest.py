@@ -1,0 +1,86 @@
+"""Chromium for the widgets' tests, and plain pages to put widgets on.
+
+The browser lives as long as one module's tests: while Playwright is up its event loop occupies the thread.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+HOST = ROOT / "book/_assets/widget_host.js"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",  # nothing outside this machine can be fetched
+]
+VIEW = "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; without one the tests are skipped at home and fail where CI is set."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        reason = "the widgets' tests need Chromium: install the package chromium"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def browser_page(browser: Browser) -> Iterator[Page]:
+    """An empty window; the test fails when a page in it has an error or reports one."""
+    context = browser.new_context(viewport={"width": 1000, "height": 900})
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(f"error: {error}"))
+    page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("requestfailed", lambda request: problems.append(f"request failed: {request.url}"))
+    yield page
+    context.close()
+    assert problems == []
+
+
+@pytest.fixture
+def write_page(tmp_path: Path) -> Callable[..., Path]:
+    """write_page(body, theme="light") writes a page with the host script and hands back its path."""
+    shutil.copy(HOST, tmp_path / "widget_host.js")
+
+    def write(body: str, theme: str = "light") -> Path:
+        dark = "background:#121212;color:#eee" if theme == "dark" else "background:#fff;color:#111"
+        path = tmp_path / "page.html"
+        path.write_text(
+            f'<!doctype html><html lang="en" data-theme="{theme}"><head><meta charset="utf-8"><title>A page</title>'
+            '<link rel="icon" href="data:,"><meta name="viewport" content="width=device-width">'
+            f'<script defer src="widget_host.js"></script></head><body style="{dark}"><main><h1>A page</h1>{body}'
+            "</main></body></html>",
+            encoding="utf-8",
+        )
+        return path
+
+    return write
+
+
+def saved_widgets(states: dict[str, dict], views: list[str]) -> str:
+    """What a notebook's page holds: the saved state of its widgets and a script for each view."""
+
+    def script(kind: str, data: object) -> str:
+        return f'<script type="{kind}">{json.dumps(data).replace("<", chr(92) + "u003c")}</script>'
+
+    state = {"version_major": 2, "version_minor": 0, "state": states}
+    return script(STATE, state) + "".join(script(VIEW, {"model_id": view, "version_major": 2}) for view in views)

@@ -1,0 +1,145 @@
+"""The widgets' Python side: ranges, one clear sentence for a bad option, a repr without addresses, late imports."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import traitlets
+from twins import WIDGETS
+
+from rlhw.policy_gradient import sample_actions
+from rlhw.widgets.baseline_estimates import BaselineEstimates
+from rlhw.widgets.softmax_policy import SoftmaxPolicy
+
+FOLDER = Path(__file__).parents[2] / "rlhw/widgets"
+every_widget = pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget.__name__)
+
+
+def range_problem(name: str, values: list, low: float, high: float, step: float) -> str:
+    if (high - low) / step < 5:
+        return f"{name} has fewer than 5 steps"
+    if not all(low < value < high for value in values):
+        return f"{name} starts at an end of its range"
+    return ""
+
+
+@every_widget
+def test_every_range_has_five_steps_and_starts_inside(widget):
+    ranges = widget.ranges()
+    assert len(ranges) >= 3
+    for name, bounds in ranges.items():
+        start = np.atleast_1d(getattr(widget(), name)).tolist()
+        assert range_problem(name, start, bounds["min"], bounds["max"], bounds["step"]) == ""
+        assert bounds["label"]
+
+
+def test_the_check_of_ranges_catches_bad_ones():
+    assert range_problem("b", [0.0], 0.0, 1.0, 0.1) == "b starts at an end of its range"
+    assert range_problem("b", [0.5], 0.0, 1.0, 0.3) == "b has fewer than 5 steps"
+
+
+@every_widget
+def test_the_page_gets_the_ranges_that_python_declares(widget):
+    state = widget().page_state()
+    assert json.loads(json.dumps(state))["_ranges"] == widget.ranges()
+    assert set(widget.option_names()) <= set(state)
+    assert state["_esm"] == widget._esm
+    assert ".rlhw-widget" in state["_css"]
+    assert not {"layout", "tabbable", "_view_name"} & set(state)
+
+
+@pytest.mark.parametrize(
+    ("widget", "options", "sentence"),
+    [
+        (SoftmaxPolicy, {"logits": [1, 2]}, "SoftmaxPolicy: logits must be a list of 3 numbers, one an arm."),
+        (SoftmaxPolicy, {"logits": 1.0}, "SoftmaxPolicy: logits must be a list of 3 numbers, one an arm."),
+        (SoftmaxPolicy, {"logits": [9, 0, 0]}, "SoftmaxPolicy: logits must be a number from -4 to 4; got 9."),
+        (SoftmaxPolicy, {"reward": float("nan")}, "SoftmaxPolicy: reward must be a number from -2 to 2; got nan."),
+        (SoftmaxPolicy, {"reward": "much"}, "SoftmaxPolicy: reward must be a number from -2 to 2; got 'much'."),
+        (SoftmaxPolicy, {"action": 3}, "SoftmaxPolicy: action must be one of 0, 1, 2; got 3."),
+        (BaselineEstimates, {"samples": 20.5}, "samples must be a whole number from 10 to 240; got 20.5."),
+        (BaselineEstimates, {"logits": [0, 1]}, "logits and rewards must have one number an arm each; got 2 and 3."),
+        (BaselineEstimates, {"uniforms": [0.5]}, "uniforms must be 240 numbers in [0, 1)"),
+    ],
+)
+def test_a_bad_option_is_refused_in_one_sentence(widget, options, sentence):
+    with pytest.raises(traitlets.TraitError) as refused:
+        widget(**options)
+    assert sentence in str(refused.value)
+
+
+def test_an_unknown_option_is_refused():
+    with pytest.raises(TypeError, match=r"SoftmaxPolicy has no option 'logit'; its options are logits, action, .*\."):
+        SoftmaxPolicy(logit=[0, 0, 0])
+
+
+def test_arrays_and_numpy_numbers_are_taken_as_plain_ones():
+    widget = SoftmaxPolicy(logits=np.array([1.0, 0.0, -1.0]), action=np.int64(2))
+    assert json.loads(json.dumps(widget.page_state()))["logits"] == [1.0, 0.0, -1.0]
+    expected = "SoftmaxPolicy(logits=[1.0, 0.0, -1.0], action=2, show_step=False, step_size=1.0, reward=1.0)"
+    assert repr(widget) == expected
+
+
+def test_two_arms_can_be_had():
+    widget = BaselineEstimates(logits=[2.2, 0], rewards=[1, 0])
+    assert repr(widget) == "BaselineEstimates(logits=[2.2, 0.0], rewards=[1.0, 0.0], baseline=0.5, samples=120)"
+
+
+def test_the_stored_uniforms_draw_arms_in_the_library():
+    widget = BaselineEstimates()
+    assert widget.uniforms == np.random.default_rng(0).random(240).tolist()
+    counts = np.bincount(sample_actions(np.array(widget.logits), np.array(widget.uniforms)), minlength=3)
+    assert counts.min() > 0
+
+
+def run_python(code: str) -> str:
+    environment = os.environ | {"PYTHONHASHSEED": "random"}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    ).stdout
+
+
+IMPORTS = "; ".join(f"from {widget.__module__} import {widget.__name__}" for widget in WIDGETS)
+
+
+def test_repr_is_the_same_in_every_process():
+    shown = "; ".join(f"w = {widget.__name__}(); print(repr(w), sorted(w.page_state()))" for widget in WIDGETS)
+    first, second = run_python(f"{IMPORTS}; {shown}"), run_python(f"{IMPORTS}; {shown}")
+    assert first == second
+    assert "0x" not in first
+    assert [line.partition(") [")[0] + ")" for line in first.splitlines()] == [repr(widget()) for widget in WIDGETS]
+
+
+def test_importing_the_package_of_widgets_imports_nothing_heavy():
+    loaded = run_python("import sys, rlhw.widgets; print(*sys.modules)").split()
+    assert not {"anywidget", "ipywidgets", "numpy", "torch", "sympy", "matplotlib"} & set(loaded)
+
+
+def test_widgets_import_none_of_the_library():
+    loaded = run_python(f"{IMPORTS}; import sys; print(*sys.modules)").split()
+    allowed = {"rlhw", "rlhw.widgets", "rlhw.widgets.base", *(widget.__module__ for widget in WIDGETS)}
+    assert {name for name in loaded if name.startswith("rlhw")} == allowed
+    assert not {"torch", "sympy", "matplotlib", "numpy"} & set(loaded)
+
+
+def test_the_javascript_writes_text_never_markup_and_fetches_nothing():
+    host = FOLDER.parents[1] / "book/_assets/widget_host.js"
+    for path in [*FOLDER.glob("*.mjs"), host, FOLDER / "base.css"]:
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        for forbidden in (
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "http:",
+            "https:",
+            "fetch(",
+        ):
+            assert forbidden not in text, f"{path.name}: {forbidden}"
+    style = (FOLDER / "base.css").read_text(encoding="utf-8")
+    assert "transition" not in style, "nothing moves by itself"
+    assert "animation" not in style, "nothing moves by itself"

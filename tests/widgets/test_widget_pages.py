@@ -1,0 +1,200 @@
+"""Widgets on pages without a kernel: the host script, from disk and by http; keyboard, speech, themes, axe."""
+
+import functools
+import http.server
+import json
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from conftest import STATE, saved_widgets
+from playwright.sync_api import Page, expect
+from twins import WIDGETS
+
+from rlhw.widgets.baseline_estimates import BaselineEstimates
+from rlhw.widgets.softmax_policy import SoftmaxPolicy
+
+pytestmark = pytest.mark.browser
+
+INLINE = '<script type="application/x-rlhw-widget+json">{}</script>'
+EXECUTE = """
+import json, sys, nbformat
+from nbclient import NotebookClient
+cells = ["from rlhw.widgets.softmax_policy import SoftmaxPolicy\\nwidget = SoftmaxPolicy()\\nwidget", "widget",
+         "from rlhw.widgets.baseline_estimates import BaselineEstimates\\nBaselineEstimates()"]
+notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+NotebookClient(notebook, kernel_name="python3", timeout=60).execute()
+json.dump([notebook.metadata.widgets, [cell.outputs[-1].data for cell in notebook.cells]], sys.stdout)
+"""
+
+
+def one_page(widget) -> str:
+    return saved_widgets({"one": {"state": widget.page_state()}}, ["one"])
+
+
+@pytest.fixture(scope="module")
+def notebook_page() -> str:
+    """The widgets of a notebook executed a moment ago, as a page holds them: two views of one, one of another."""
+    run = subprocess.run([sys.executable, "-c", EXECUTE], capture_output=True, text=True, check=True)
+    widgets, outputs = json.loads(run.stdout)
+    views = [data["application/vnd.jupyter.widget-view+json"]["model_id"] for data in outputs]
+    assert outputs[0]["text/plain"].startswith("SoftmaxPolicy(logits=[")
+    return saved_widgets(widgets[STATE]["state"], views)
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[[Path], str]]:
+    """serve(path) hands back an http address of the page."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield lambda path: f"http://127.0.0.1:{server.server_port}/{path.name}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("way", ["disk", "http"])
+def test_widgets_of_an_executed_notebook_live_on_a_page(way, notebook_page, write_page, serve, browser_page: Page):
+    path = write_page(notebook_page)
+    browser_page.goto(path.as_uri() if way == "disk" else serve(path))
+    widgets = browser_page.locator(".rlhw-widget")
+    expect(widgets).to_have_count(3)
+    first, second = widgets.nth(0), widgets.nth(1)
+    slider = first.get_by_label("logit s₁", exact=True)
+    picture, words = first.locator("svg[role=img]").first, first.locator(".rlhw-words")
+    before = [picture.get_attribute("aria-label"), picture.inner_html(), words.inner_text()]
+
+    slider.focus()
+    slider.press("ArrowRight")
+    expect(slider).to_have_value("0.9")
+    expect(first.locator("output").first).to_have_text("0.90")
+    assert picture.get_attribute("aria-label") != before[0]
+    assert picture.inner_html() != before[1]
+    expect(words).not_to_have_text(before[2])
+    # two views of one model share its state
+    expect(second.get_by_label("logit s₁", exact=True)).to_have_value("0.9")
+    assert second.locator("svg[role=img]").first.get_attribute("aria-label") == picture.get_attribute("aria-label")
+
+
+def test_the_words_wait_until_the_reader_pauses(write_page, browser_page: Page):
+    browser_page.goto(write_page(one_page(BaselineEstimates())).as_uri())
+    words = browser_page.locator(".rlhw-words")
+    browser_page.evaluate("""() => {
+      window.spoken = 0;
+      new MutationObserver(() => { window.spoken += 1; }).observe(
+        document.querySelector(".rlhw-words"), { childList: true });
+    }""")
+    slider = browser_page.get_by_label("baseline b")
+    for _ in range(6):
+        slider.press("ArrowRight", delay=5)
+    expect(words).to_contain_text("b = 0.80")
+    assert browser_page.evaluate("window.spoken") == 1
+    assert words.get_attribute("aria-live") == "polite"
+    assert browser_page.locator("[aria-live=polite]").count() == 1
+
+
+def test_choice_step_and_buttons_work_by_keyboard(write_page, browser_page: Page):
+    body = one_page(SoftmaxPolicy()) + f"<h2>Second</h2>{INLINE.format(json.dumps(BaselineEstimates().page_state()))}"
+    browser_page.goto(write_page(body).as_uri())
+    expect(browser_page.get_by_label("step size η")).to_be_hidden()
+    browser_page.get_by_label("show one ascent step").press("Space")
+    expect(browser_page.get_by_label("step size η")).to_be_visible()
+    browser_page.get_by_label("arm 2", exact=True).press("ArrowRight")
+    expect(browser_page.locator(".rlhw-words").first).to_contain_text("Arm 3 was sampled")
+    expect(browser_page.locator(".rlhw-words").first).to_contain_text("A step of 1.0 with reward 1.0 raises")
+    browser_page.get_by_role("button", name="b = b*").press("Enter")
+    rows = browser_page.locator("tbody tr").all_inner_texts()
+    assert rows[1].split()[-1] == rows[2].split()[-1], "at b* the variance is the least one"
+    assert rows[0].split()[-1] != rows[1].split()[-1]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget.__name__)
+def test_axe_finds_nothing(theme, widget, write_page, browser_page: Page):
+    browser_page.goto(write_page(one_page(widget()), theme).as_uri())
+    expect(browser_page.locator(".rlhw-words")).to_be_visible()
+    for box in browser_page.locator("input[type=checkbox]").all():
+        box.check()
+    for details in browser_page.locator("summary").all():
+        details.click()
+    found = Axe().run(browser_page).response["violations"]
+    assert [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found] == []
+
+
+@pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget.__name__)
+def test_a_phone_shows_the_whole_widget(widget, write_page, browser_page: Page):
+    browser_page.set_viewport_size({"width": 390, "height": 800})
+    browser_page.goto(write_page(one_page(widget())).as_uri())
+    expect(browser_page.locator(".rlhw-words")).to_be_visible()
+    assert browser_page.evaluate("document.documentElement.scrollWidth") <= 390
+    outside = browser_page.evaluate("""() => [...document.querySelectorAll("svg text")].filter((text) => {
+      const [box, picture] = [text.getBoundingClientRect(), text.closest("svg[role=img]").getBoundingClientRect()];
+      return box.left < picture.left - 1 || box.right > picture.right + 1;
+    }).map((text) => text.textContent)""")
+    assert outside == []
+    sizes = browser_page.evaluate(
+        "[...document.querySelectorAll('svg text')].map((t) => t.getBoundingClientRect().height)"
+    )
+    assert min(sizes) > 11, "text keeps its size on a phone"
+
+
+THEMES = {
+    "book": "document.documentElement.dataset.theme = 'dark'",
+    "colab": "document.documentElement.setAttribute('theme', 'dark')",
+    "jupyterlab": "document.body.dataset.jpThemeLight = 'false'",
+    "vscode": "document.body.dataset.vscodeThemeKind = 'vscode-dark'",
+}
+
+
+@pytest.mark.parametrize("place", [*THEMES, "system", "light book, dark system"])
+def test_dark_is_understood_in_every_place(place, write_page, browser_page: Page):
+    browser_page.goto(write_page(one_page(SoftmaxPolicy())).as_uri())
+    surface = "getComputedStyle(document.querySelector('.rlhw-widget')).backgroundColor"
+    expect(browser_page.locator(".rlhw-words")).to_be_visible()
+    light = browser_page.evaluate(surface)
+    assert light == "rgb(255, 255, 255)"
+    if place == "light book, dark system":
+        browser_page.emulate_media(color_scheme="dark")
+        assert browser_page.evaluate(surface) == light
+        return
+    browser_page.evaluate("document.documentElement.removeAttribute('data-theme')")
+    if place == "system":
+        browser_page.emulate_media(color_scheme="dark")
+    else:
+        browser_page.evaluate(THEMES[place])
+    assert browser_page.evaluate(surface) == "rgb(22, 25, 29)"
+
+
+BAD = {
+    "its saved state is not on this page": saved_widgets({}, ["gone"]),
+    "only the course's own widgets run on a page": saved_widgets({"one": {"state": {"value": 1}}}, ["one"]),
+    "its JavaScript does not load": saved_widgets({"one": {"state": {"_esm": "export default {"}}}, ["one"]),
+    "its JavaScript has no render function": saved_widgets({"one": {"state": {"_esm": "export default 3"}}}, ["one"]),
+    "it stopped while drawing (no luck)": saved_widgets(
+        {"one": {"state": {"_esm": 'export default { render() { throw new Error("no luck"); } }'}}}, ["one"]
+    ),
+    "its data on this page is damaged": INLINE.format("{ not json"),
+}
+
+
+@pytest.mark.parametrize("reason", BAD)
+def test_a_broken_widget_says_so_in_its_place(reason, write_page, browser_page: Page):
+    """And the widget beside it works."""
+    good = INLINE.format(json.dumps(SoftmaxPolicy().page_state()))
+    browser_page.goto(write_page(BAD[reason] + good).as_uri())
+    problem = browser_page.locator(".rlhw-widget-problem")
+    expect(problem).to_have_attribute("role", "alert")
+    assert re.fullmatch(
+        r"This widget could not be shown: .*\. Reload the page, or run it in the notebook\.", problem.inner_text()
+    )
+    assert reason in problem.inner_text()
+    expect(browser_page.locator(".rlhw-widget svg[role=img]")).to_have_count(2)

@@ -1,0 +1,84 @@
+"""Each formula on the page equals its twin in the library, on hundreds of random points; run in Chromium."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page
+from twins import TWINS, WIDGETS, differences, in_python
+
+pytestmark = pytest.mark.browser
+
+FOLDER = Path(__file__).parents[2] / "rlhw/widgets"
+POINTS = 300
+LOAD = """async (source) => {
+  window.formulas = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+  return Object.keys(window.formulas);
+}"""
+CALL = "([name, points]) => JSON.stringify(JSON.parse(points).map((point) => window.formulas[name](...point)))"
+
+
+def exported(source: str) -> set[str]:
+    return set(re.findall(r"^export (?:function|const|let|async function|class) (\w+)", source, flags=re.MULTILINE))
+
+
+def uncovered(names: set[str], twins: dict[str, str]) -> str:
+    missing = sorted(names - {"default"} - set(twins))
+    return f"exported without a twin: {missing}; name its Python twin in the widget's TWIN" if missing else ""
+
+
+def in_javascript(page: Page, name: str, points: list[tuple]) -> list:
+    """What the JavaScript answers at each of the points; JSON carries every double exactly."""
+    return json.loads(page.evaluate(CALL, [name, json.dumps(points)]))
+
+
+def points_for(name: str) -> list[tuple]:
+    rng = np.random.default_rng([ord(letter) for letter in name])
+    return [TWINS[name].points(rng) for _ in range(POINTS)]
+
+
+@pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget.__name__)
+def test_each_formula_equals_its_twin(widget, browser_page: Page):
+    names = set(browser_page.evaluate(LOAD, widget._esm))
+    assert uncovered(names, widget.TWIN) == ""
+    assert set(widget.TWIN) == names - {"default"}, "TWIN names a function that the widget does not have"
+    for name, address in widget.TWIN.items():
+        points = points_for(name)
+        ours = in_javascript(browser_page, name, points)
+        assert differences(name, points, ours, in_python(address, points)) == []
+
+
+@pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget.__name__)
+def test_a_wrong_formula_is_caught(widget, browser_page: Page):
+    """The comparison itself: with one sign flipped in the JavaScript, or one part in 1e9 added, it complains."""
+    flipped = widget._esm.replace("(arm === action ? 1 : 0) - probability", "probability - (arm === action ? 1 : 0)")
+    nearly = widget._esm.replace("Math.exp(logit - highest)", "Math.exp((logit - highest) * (1 + 1e-9))")
+    points = points_for("score")
+    python = in_python(widget.TWIN["score"], points)
+    for source in (flipped, nearly):
+        assert source != widget._esm
+        browser_page.evaluate(LOAD, source)
+        wrong = differences("score", points, in_javascript(browser_page, "score", points), python)
+        assert len(wrong) > POINTS / 3
+
+
+def test_a_formula_without_twin_is_caught():
+    names = exported("export function softmax(a) {}\nexport function forgotten(a) {}\nexport default {};")
+    assert "forgotten" in uncovered(names, {"softmax": "rlhw.policy_gradient:softmax"})
+
+
+def test_every_module_exports_only_what_the_table_names():
+    found = {path.name: exported(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.mjs")}
+    assert found["base.mjs"] == set(), "base.mjs draws; it has no formula to export"
+    assert set().union(*found.values()) == set(TWINS)
+
+
+def test_transcendental_functions_stand_in_exported_functions_only():
+    """A formula hidden in the drawing would escape the table: exp and its like may stand only where a twin is named."""
+    for path in FOLDER.glob("*.mjs"):
+        drawing = re.sub(
+            r"^export function .*?^}$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
+        )
+        assert not re.search(r"Math\.(exp|expm1|log|log1p|log2|tanh|pow)\b", drawing), path.name
