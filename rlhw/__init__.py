@@ -20,7 +20,7 @@ In every chapter:
 Symbols, the same in text, code and figures:
 
     B  batch      T  time            V  vocabulary   S  states     A  actions (arms)     K  candidate answers
-    s  logits     p  probabilities   r  reward       b  baseline   theta  parameters     beta  weight of the KL
+    z  logits     p  probabilities   r  reward       b  baseline   theta  parameters     beta  weight of the KL
 """
 
 __version__ = "0.1.0"
@@ -33,11 +33,14 @@ def setup() -> None:
     session.setup()
 
 
-def check(question: str, answer: object):
-    """The verdict on an answer to an exercise: `rlhw.check("ch1-softmax-score", score)`."""
+def check(question: str, answer: object) -> None:
+    """Print the verdict on an answer to an exercise: `rlhw.check("ch1-score", score)`.
+
+    Nothing is returned, so that a cell shows one line; `rlhw.exercises.verdict` returns what was found.
+    """
     from rlhw import exercises
 
-    return exercises.check(question, answer)
+    exercises.check(question, answer)
 
 
 def check_notebook() -> None:

@@ -95,3 +95,7 @@ def _cards(arguments: argparse.Namespace) -> int:
         return 0
     print(cards.table(arguments.name))
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -67,7 +67,7 @@ def torch_gradient(fn: Callable, x: Array) -> Array:
     return leaf.grad.numpy()
 
 
-def assert_close(got: Array | float, expected: Array | float, law: str, tolerance: float = TOLERANCE) -> None:
+def assert_close(got: object, expected: object, law: str, tolerance: float = TOLERANCE) -> None:
     """AssertionError "<law>; yours …" unless shapes agree and each entry is within `tolerance` · max(1, |expected|)."""
     got, expected = np.asarray(got), np.asarray(expected, dtype=float)
     assert got.dtype.kind in "fiu", f"{law}; yours gives {got.dtype} values instead of numbers."
@@ -235,6 +235,8 @@ def check_optimal_baseline(optimal_baseline: Callable) -> None:
         lowest = (left - right) / (2 * (left - 2 * middle + right))
         law = "the optimal baseline is where the variance, a parabola in b, is lowest"
         assert_close(optimal_baseline(logits, rewards), lowest, law)
+    sure = optimal_baseline(np.array([0.0, 2000.0]), np.array([3.0, -2.0]))
+    assert_close(sure, -2.0, "a policy so sure that its scores are zero has its value as baseline")
 
 
 def check_squared_score_norms(squared_score_norms: Callable) -> None:

@@ -83,9 +83,10 @@ def learning_curves(
 def estimate_cloud(
     axes: Axes, estimates: Mapping[str, Float[Array, " N"]], exact: float, *, xlabel: str, rng: np.random.Generator
 ) -> Axes:
-    """One row of dots a method, its mean as a bar, and the exact value as a line through all rows."""
+    """One row of dots a method (300 are drawn), the mean of all as a bar, the exact value as a line through all rows."""
     for row, (color, (name, values)) in enumerate(zip(COLORS, estimates.items(), strict=False)):
-        axes.plot(values, row + 0.5 * (rng.random(len(values)) - 0.5), ".", color=color, alpha=0.25, markersize=4)
+        dots = values[:300]
+        axes.plot(dots, row + 0.5 * (rng.random(len(dots)) - 0.5), ".", color=color, alpha=0.35, markersize=4)
         axes.plot([values.mean()] * 2, [row - 0.36, row + 0.36], color=color, linewidth=4)
         axes.text(0.0, row + 0.42, name, color=color, transform=axes.get_yaxis_transform())
     axes.axvline(exact, color="black", linewidth=1, linestyle="--")

@@ -142,12 +142,16 @@ def gradient_variance(
 def optimal_baseline(logits: Float[Array, " A"], rewards: Float[Array, " A"]) -> float:
     """The number b that makes `gradient_variance` least: b* = E[r |1_y - p|²] / E[|1_y - p|²].
 
-    It weighs rewards by the squared length of the score; the value V = E[r] does not. Source: Weaver & Tao (2001).
+    It weighs rewards by the squared length of the score; the value V = E[r] does not. Where the policy is so sure that all
+    scores it meets are exactly zero, every b is as good and V is returned. Source: Weaver & Tao (2001).
 
     >>> round(optimal_baseline(np.log([0.9, 0.1]), np.array([1.0, 0.0])), 6)
     0.1
     """
-    weights = softmax(logits) * squared_score_norms(logits)
+    probabilities = softmax(logits)
+    weights = probabilities * squared_score_norms(logits)
+    if weights.sum() == 0.0:
+        return float(probabilities @ rewards)
     return float(weights @ rewards / weights.sum())
 
 
@@ -171,7 +175,7 @@ def entropy(logits: Float[Array, " A"]) -> float:
     return float(-softmax(logits) @ log_softmax(logits))
 
 
-def one_number(baseline: float) -> float:
+def one_number(baseline: object) -> float:
     """The baseline as a float; ValueError in one sentence when it is not one finite number."""
     if np.ndim(baseline) != 0 or callable(baseline) or not np.isfinite(baseline):
         raise ValueError(

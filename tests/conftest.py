@@ -7,7 +7,7 @@ import sys
 import jaxtyping
 import pytest
 
-pytest_plugins = ["equations", "browser.weights"]
+pytest_plugins = ["equations", "book.built_book", "browser.weights", "notebooks.mutant_table"]
 
 os.environ["MPLBACKEND"] = "Agg"
 
@@ -17,10 +17,10 @@ if "rlhw" in sys.modules:
 jaxtyping.install_import_hook("rlhw", "beartype.beartype")
 
 
-def require(tool: str, reason: str) -> str:
+def path_of(tool: str, reason: str) -> str:
     """Path of a command that a test needs. Where it is missing the test is skipped at home and fails in CI.
 
-    `reason` says what the test needs the command for: `require("node", "it runs the widgets' JavaScript")`.
+    `reason` says what the command is needed for: `require("node", "it runs the widgets' JavaScript")`.
     """
     path = shutil.which(tool)
     if path is None:
@@ -29,3 +29,9 @@ def require(tool: str, reason: str) -> str:
             pytest.fail(sentence, pytrace=False)
         pytest.skip(sentence)
     return path
+
+
+@pytest.fixture(scope="session")
+def require():
+    """`path_of` as a fixture: a plain import of `conftest` would be ambiguous, other folders have one too."""
+    return path_of

@@ -167,7 +167,8 @@ def build(book, tmp_path):
         )
         for name, content in files.items():
             (folder / name).write_text(content, encoding="utf-8")
-        command = [sys.executable, *"-m sphinx -q -W -n --keep-going".split(), str(tmp_path), str(tmp_path / "out")]
+        options = ["-q", "-W", "-n", "--keep-going"]
+        command = [sys.executable, "-m", "sphinx", *options, str(tmp_path), str(tmp_path / "out")]
         done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"}, check=False)
         pages = {path.stem: path.read_text(encoding="utf-8") for path in (tmp_path / "out" / "book").glob("*.html")}
         return done.returncode, done.stderr, pages

@@ -188,16 +188,18 @@ def test_everything_vendored_is_in_the_notice_with_its_licence():
         assert len((folder / "LICENSE").read_text(encoding="utf-8")) > 1000, f"{place}/LICENSE is not the full text"
 
 
-def breaches(text: str) -> list[str]:
+def breaches(text: str, paths_allowed: bool = False) -> list[str]:
     """What a file may not hold and this text holds."""
-    return [f"{what}: {found[0]!r}" for what, pattern in FORBIDDEN.items() if (found := pattern.search(text))]
+    searched = {what: pattern for what, pattern in FORBIDDEN.items() if not (paths_allowed and "path" in what)}
+    return [f"{what}: {found[0]!r}" for what, pattern in searched.items() if (found := pattern.search(text))]
 
 
 def test_no_file_holds_what_none_may_hold():
     own = {path: path.read_bytes() for path in tracked() if "vendor" not in path.parts}
     texts = {path.relative_to(ROOT).as_posix(): data.decode("utf-8") for path, data in own.items() if b"\0" not in data}
     assert {"Makefile", "README.md", "rlhw/__init__.py"} <= texts.keys()
-    assert not {name: found for name, text in texts.items() if (found := breaches(text))}
+    # Tests hold such paths as samples of what they refuse.
+    assert not {name: found for name, text in texts.items() if (found := breaches(text, name.startswith("tests/")))}
 
 
 def test_the_search_finds_what_it_looks_for():

@@ -41,7 +41,7 @@
 
   async function start(state) {
     if (!state) throw new Error("its saved state is not on this page");
-    if (!state._esm) throw new Error("only the course's own widgets run on a page; this one needs a running notebook");
+    if (!state._esm) throw new Error("its saved state has no JavaScript; only the course's own widgets run on a page");
     const widget = (await load(state._esm)).default;
     if (typeof widget?.render !== "function") throw new Error("its JavaScript has no render function");
     style(state._css ?? "");
@@ -55,6 +55,8 @@
   }
 
   async function show(script, read) {
+    if (script.dataset.shown) return; // a page may name this file twice
+    script.dataset.shown = "yes";
     const el = document.createElement("div");
     script.after(el);
     try {

@@ -7,6 +7,7 @@ The build warns (fatal under ``-W``) with page and line. Pictures in the outputs
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -36,19 +37,29 @@ def in_output(node: nodes.Node) -> bool:
     return False
 
 
+def line_of(node: nodes.Node, source: str) -> int | None:
+    """Return the line of a picture in its page: the parser's where it knows one, else the first that names the file."""
+    place = node
+    while place is not None and not isinstance(place, nodes.section):
+        if place.line:
+            return place.line
+        place = place.parent
+    name = str(node.get("uri", "")).rsplit("/", 1)[-1] if isinstance(node, nodes.image) else ""
+    lines = Path(source).read_text(encoding="utf-8").splitlines()
+    return next((number for number, line in enumerate(lines, start=1) if name and name in line), None)
+
+
 def refuse_silent_pictures(app: Sphinx, doctree: nodes.document) -> None:
     """Warn for each picture without alt text, naming page, line and the fix."""
     for node in silent_pictures(doctree):
-        place = node
-        while place.line is None and place.parent is not None:
-            place = place.parent
         what = f"the picture {node['uri']}" if isinstance(node, nodes.image) and not in_output(node) else "a picture"
         fix = (
             'draw it with rlhw.plots.show(figure, alt="…") and execute the notebook again'
             if in_output(node)
             else "say in its alt text what is to be seen on it (`:alt:` or `![words](file)`)"
         )
-        logger.warning("%s has no alt text: %s.", what, fix, location=(app.env.docname, place.line))
+        line = line_of(node, app.env.doc2path(app.env.docname))
+        logger.warning("%s has no alt text: %s.", what, fix, location=(app.env.docname, line))
 
 
 def setup(app: Sphinx) -> dict:

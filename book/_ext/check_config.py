@@ -21,12 +21,12 @@ SUFFIXES = (".md", ".ipynb", ".rst")
 # Settings of the HTML builder and of the extensions that we load; the core's own are asked of Sphinx.
 EXTENSION_SETTINGS = {
     "autodoc_member_order", "autodoc_typehints", "autodoc_typehints_format", "bibtex_default_style",
-    "bibtex_reference_style", "copybutton_prompt_is_regexp", "copybutton_prompt_text", "copybutton_exclude", "mathjax3_config",
-    "mathjax_options", "mathjax_path", "myst_heading_anchors", "nb_ipywidgets_js", "nb_merge_streams",
-    "html_baseurl", "html_context", "html_copy_source", "html_css_files", "html_extra_path", "html_favicon", "html_js_files",
-    "html_last_updated_fmt", "html_logo", "html_permalinks_icon", "html_show_search_summary", "html_show_sourcelink",
-    "html_sidebars", "html_static_path", "html_theme_options", "html_title", "python_display_short_literal_types",
-    "recursive_update",
+    "bibtex_reference_style", "copybutton_exclude", "copybutton_prompt_is_regexp", "copybutton_prompt_text",
+    "html_baseurl", "html_context", "html_copy_source", "html_css_files", "html_extra_path", "html_favicon",
+    "html_js_files", "html_last_updated_fmt", "html_logo", "html_permalinks_icon", "html_show_search_summary",
+    "html_show_sourcelink", "html_sidebars", "html_static_path", "html_theme_options", "html_title",
+    "mathjax3_config", "mathjax_options", "mathjax_path", "myst_heading_anchors", "nb_ipywidgets_js",
+    "nb_merge_streams", "python_display_short_literal_types", "recursive_update",
 }  # fmt: skip
 
 # Jupyter Book reads these, although its list of defaults does not hold them.
@@ -66,7 +66,7 @@ def package_folder(name: str) -> Path:
     """Return where a package lies, without importing it."""
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.origin:
-        raise ModuleNotFoundError(f"{name} is not installed: run `make book`, which makes .venv with all that is needed")
+        raise ModuleNotFoundError(f"{name} is not installed: run `make book`, which makes .venv")
     return Path(spec.origin).parent
 
 

@@ -108,7 +108,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(marked_equation, html=(visit_marked, depart_marked), latex=skip, text=skip, man=skip, texinfo=skip)
     app.add_directive("checked-equations", CheckedEquations)
     app.add_css_file("checked_equations.css")
-    app.add_js_file("checked_equations.js", defer="defer")
     app.connect("env-before-read-docs", report_source_problems)
     app.connect("env-get-outdated", outdated)
     app.connect("doctree-resolved", mark)

@@ -13,7 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 
 RECORD = "results/equations.json"
 FOLDER = "book"
-COLUMNS = {"Equation": 27, "Way": 17, "Wrong forms rejected": 22, "Test": 34}  # heading -> width in per cent
+COLUMNS = {"Equation": 25, "Way": 14, "Wrong forms rejected": 22, "Test": 39}  # heading -> width in per cent
 
 
 def anchor(label: str) -> str:
@@ -29,7 +29,8 @@ class CheckedEquations(SphinxDirective):
         record = read_record(root / RECORD)
         equations = stated(root / FOLDER)
         built = {e.label: e for e in equations.values() if e.page.removesuffix(".md") in self.env.found_docs}
-        rows = [(built[label], entry) for label, entry in record.items() if label in built]
+        # A formula that was edited since its check is not checked: it has no row, as it has no mark.
+        rows = [(e, record[label]) for label, e in built.items() if record.get(label, {}).get("sha256") == e.sha256]
         rows.sort(key=lambda row: (row[0].page, row[0].line))
         definitions = sum(equation.is_definition for equation in built.values())
         return [*_counts([entry["way"] for _, entry in rows], definitions), self._table(rows)]
@@ -38,21 +39,34 @@ class CheckedEquations(SphinxDirective):
         group = nodes.tgroup(cols=len(COLUMNS))
         group += [nodes.colspec(colwidth=width) for width in COLUMNS.values()]
         group += nodes.thead("", nodes.row("", *(nodes.entry("", nodes.paragraph(text=text)) for text in COLUMNS)))
-        group += nodes.tbody("", *(self._row(equation, entry) for equation, entry in rows))
+        body = nodes.tbody()
+        page = None
+        for equation, entry in rows:
+            if equation.page != page:
+                page = equation.page
+                title = _link("std", "doc", f"/{page.removesuffix('.md')}", self.env.docname)
+                heading = nodes.entry("", nodes.paragraph("", "", title), morecols=len(COLUMNS) - 1)
+                body += nodes.row("", heading, classes=["page"])
+            body += self._row(equation, entry)
+        group += body
         return nodes.table("", group, classes=["checked-equations", "colwidths-given"])
 
     def _row(self, equation: Equation, entry: dict[str, Any]) -> nodes.row:
         number = _link("math", "eq", equation.label, self.env.docname)
-        page = _link("std", "doc", f"/{equation.page.removesuffix('.md')}", self.env.docname)
         way = entry["way"]
         if "false_alarm" in entry:
             way += f" (false alarm {entry['false_alarm']:g})"
         wrong = nodes.bullet_list("", *(nodes.list_item("", nodes.paragraph(text=name)) for name in entry["rejects"]))
-        name = nodes.literal(text=equation.label)
-        place = nodes.paragraph("", "", number, nodes.Text(" in "), page, nodes.Text(": "), name)
-        cells = [place, nodes.paragraph(text=way), wrong, nodes.paragraph("", "", nodes.literal(text=entry["test"]))]
-        row = nodes.row("", *(nodes.entry("", cell) for cell in cells), ids=[anchor(equation.label)])
-        return row
+        file, _, name = entry["test"].partition("::")
+        # A long name may be broken behind the file, and reads as one word to who copies it.
+        test = nodes.literal("", "", nodes.Text(f"{file}::"), nodes.raw("", "<wbr>", format="html"), nodes.Text(name))
+        cells = [
+            nodes.paragraph("", "", number, nodes.Text(" "), nodes.literal(text=equation.label)),
+            nodes.paragraph(text=way),
+            wrong,
+            nodes.paragraph("", "", test),
+        ]
+        return nodes.row("", *(nodes.entry("", cell) for cell in cells), ids=[anchor(equation.label)])
 
 
 def _link(domain: str, kind: str, target: str, docname: str) -> addnodes.pending_xref:

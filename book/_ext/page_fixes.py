@@ -1,7 +1,7 @@
 """Mend in the finished HTML what keeps the theme's pages from being usable by everyone.
 
-Done here, so that it holds without scripts as well: regions that scroll can be reached by the keyboard, tables scroll
-inside themselves, references form no broken list. What only a script can see (names of folding arrows) is in ``page.js``.
+Done here, so that it holds without scripts as well: regions that scroll can be reached by the keyboard, tables
+scroll inside themselves, references form no broken list. What only a script can see is in ``page.js``.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 CODE_BLOCK = re.compile(r"<pre(?![^>]*\btabindex)([^>]*)>")
+TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
 THEME_TABLE = re.compile(r'<div class="pst-scrollable-table-container">')
 # docutils says "a list" of the references, but what is in it are not list items to a screen reader.
 REFERENCE_LIST = re.compile(r'<div role="list" class="citation-list">')
+# The corner of a table with names on two sides: a header that says nothing is none.
+EMPTY_HEADER = re.compile(r"<th\b([^>]*)>\s*(?:<p>\s*</p>)?\s*</th>")
 # Settings for live kernels, which this book does not use.
 THEBE = re.compile(r'<script type="text/x-thebe-config">.*?</script>|<script>\s*kernelName\s*=.*?</script>', re.DOTALL)
 
 SCROLLS = '<div class="table-scroll" tabindex="0" role="region" aria-label="Table{}">'
-ICON_SCRIPT = re.compile(r"\s*<(?:link|script)\b[^>]*\b(?:src|href)=\"[^\"]*scripts/fontawesome\.js[^\"]*\"[^>]*>(?:</script>)?")
+ICON_SCRIPT = re.compile(r'\s*<(?:link|script)\b[^>]*"[^"]*scripts/fontawesome\.js[^"]*"[^>]*>(?:</script>)?')
 
 
 def mend_tables(body: str) -> str:
@@ -44,13 +47,14 @@ def mend_tables(body: str) -> str:
 
 def wrap_tables(text: str, opening: object) -> str:
     """Wrap the tables of a piece of HTML that stand in no scrolling region yet (outputs of notebooks, raw HTML)."""
-    return re.sub(r"<table\b.*?</table>", lambda found: opening(found) + found.group() + "</div>", text, flags=re.DOTALL)
+    return TABLE.sub(lambda found: opening(found) + found.group() + "</div>", text)
 
 
 def mend(body: str) -> str:
     """Return a page's content with the mends of this module."""
     body = CODE_BLOCK.sub(r'<pre tabindex="0"\1>', body)
-    body = REFERENCE_LIST.sub('<div class="citation-list">', body)
+    body = REFERENCE_LIST.sub('<div class="citation-list">', body).replace(' role="doc-biblioentry"', "")
+    body = EMPTY_HEADER.sub(r"<td\1></td>", body)
     body = THEBE.sub("", body)
     return mend_tables(body)
 

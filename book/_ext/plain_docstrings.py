@@ -38,7 +38,7 @@ def blocks(lines: list[str]) -> list[list[str]]:
 
 
 def is_verbatim(block: list[str]) -> bool:
-    """Tell whether a block is kept line by line: indented throughout (a formula, a table) or holding aligned columns."""
+    """Tell whether a block is kept line by line: indented throughout (a formula) or with aligned columns."""
     return all(line.startswith("  ") for line in block) or any(re.search(r"\S {3,}\S", line) for line in block)
 
 

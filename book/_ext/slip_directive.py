@@ -1,8 +1,8 @@
 """The directive ``{slip}``: a common mistake as a box, with the label ``slip-NAME``.
 
-    ```{slip} ascent-sign
-    **"What people write."** Why it is wrong, with a number: {card}`slips_01 ascent_sign|.2f`.
-    ```
+```{slip} ascent-sign
+**"What people write."** Why it is wrong, with a number: {card}`slips_01 ascent_sign|.2f`.
+```
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class Slip(SphinxDirective):
             logger.warning(sentence, name, location=self.get_location())
             return []
         if not any(line.strip() for line in self.content):
-            logger.warning("the slip %r says nothing: write the mistake and its refutation.", name, location=self.get_location())
+            sentence = "the slip %r says nothing: write the mistake and its refutation."
+            logger.warning(sentence, name, location=self.get_location())
             return []
         label, words = f"slip-{name}", name.replace("-", " ")
         box = nodes.admonition(classes=["slip"], ids=[label])

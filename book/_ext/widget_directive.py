@@ -93,7 +93,10 @@ def add_sentences(app, doctree: nodes.document) -> None:
 
 
 def add_host(app, pagename, templatename, context, doctree) -> None:
-    """widget_host.js on a page with a widget, and on no other."""
+    """widget_host.js on a page with a widget, and on no other; not again where the configuration names it."""
+    named = [str(getattr(file, "filename", file)) for file in context.get("script_files", [])]
+    if any("widget_host.js" in name for name in named):
+        return
     if doctree and any(INLINE in raw.astext() or VIEW in raw.astext() for raw in doctree.findall(nodes.raw)):
         app.add_js_file("widget_host.js", loading_method="defer")
 

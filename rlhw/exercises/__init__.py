@@ -80,7 +80,7 @@ def prove(names_to_prove: list[str] | None = None, seeds: int = 20) -> bool:
             faults += [
                 f"right answer '{k}' rejected" for k, a in asked.right.items() if not verdict(name, a, seed).passed
             ]
-            faults += [_fault(asked, key, seed) for key in asked.wrong if _fault(asked, key, seed)]
+            faults += filter(None, (_fault(asked, key, seed) for key in asked.wrong))
         summary = (
             f"{len(asked.wrong)} wrong answers rejected, each with its own hint, {len(asked.right)} right ones accepted"
         )

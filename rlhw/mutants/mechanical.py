@@ -24,6 +24,8 @@ NEVER_NEGATIVE = "does no harm: the number of dimensions and the numbers of pull
 SURVIVORS = {
     "rlhw.policy_gradient:one_number | "
     "if np.ndim(baseline) > 0 or callable(baseline) or not np.isfinite(baseline):": NEVER_NEGATIVE,
+    "rlhw.policy_gradient:optimal_baseline | if weights.sum() <= 0.0:": "does no harm: the weights are never negative.",
+    "rlhw.policy_gradient:optimal_baseline | if weights.mean() == 0.0:": "does no harm: sum and mean are zero together.",
     "rlhw.bandits:greedy | best = estimates >= estimates.max()": "does no harm: nothing is greater than the greatest.",
     "rlhw.bandits:ucb | if np.any(counts <= 0):": NEVER_NEGATIVE,
     "rlhw.bandits:ucb | return greedy((counts <= 0).astype(float), counts)": NEVER_NEGATIVE,

@@ -157,7 +157,9 @@ function spoken(view, sentence, pause = 400) {
   let timer = 0;
   view.follow(() => {
     clearTimeout(timer);
-    timer = setTimeout(() => { node.textContent = sentence(); }, pause);
+    timer = setTimeout(() => {
+      if (node.textContent !== sentence()) node.textContent = sentence();
+    }, pause);
   });
   view.ends.push(() => clearTimeout(timer));
   return node;

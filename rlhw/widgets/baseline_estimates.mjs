@@ -67,8 +67,9 @@ function results(model) {
     return { b, first, running, measured, mean: mean(first), exact: gradientVariance(logits, rewards, b) };
   };
   const [value, best] = [dot(softmax(logits), rewards), optimalBaseline(logits, rewards)];
-  const [least, gradient] = [gradientVariance(logits, rewards, best), exactGradient(logits, rewards)[0]];
-  return { logits, rewards, n, none: estimator(0), with: estimator(baseline), value, best, least, gradient };
+  const [least, atValue] = [best, value].map((b) => gradientVariance(logits, rewards, b));
+  const gradient = exactGradient(logits, rewards)[0];
+  return { logits, rewards, n, none: estimator(0), with: estimator(baseline), value, atValue, best, least, gradient };
 }
 
 // Dots as one path: a line of no length with a round or square end.
@@ -86,7 +87,7 @@ function plot(image, width, height, [xs, xName], [ys, yName]) {
   const [x, y] = [scale(xs, [LEFT, width - RIGHT]), scale(ys, [height - 40, TOP])];
   verticalAxis(image, y, ys, LEFT, width - RIGHT, yName);
   horizontalAxis(image, x, xs, height - 40, xName);
-  const box = { x: LEFT - 4, y: TOP - 4, width: width - RIGHT - LEFT + 8, height: height - 36 - TOP };
+  const box = { x: LEFT - 8, y: TOP - 8, width: width - RIGHT - LEFT + 16, height: height - 24 - TOP };
   const inside = svg("svg", { ...box, viewBox: Object.values(box).join(" ") });
   image.append(inside);
   return { x, y, inside };
@@ -97,7 +98,7 @@ function drawEstimates(model, image, width, height) {
   const all = [...none.first, ...other.first, gradient];
   const margin = 0.1 * (Math.max(...all) - Math.min(...all)) || 0.5;
   const range = [Math.min(...all) - margin, Math.max(...all) + margin];
-  const axes = [[[0, n], "sample"], [range, "estimate of ∂J/∂s₁ (units of reward)"]];
+  const axes = [[[0, n], "sample"], [range, "estimate of ∂J/∂z₁ (units of reward)"]];
   const { x, y, inside } = plot(image, width, height, ...axes);
   inside.append(dots("rlhw-squares rlhw-second", none.first, x, y));
   inside.append(dots("rlhw-dots rlhw-first", other.first, x, y));
@@ -141,10 +142,10 @@ function flags(inside, x, y, right, marks) {
 }
 
 function drawVariance(model, image, width, height) {
-  const { logits, rewards, none, with: other, value, best, least } = results(model);
+  const { logits, rewards, none, with: other, value, atValue, best, least } = results(model);
   const { min, max } = model.get("_ranges").baseline;
   const exact = (b) => gradientVariance(logits, rewards, b);
-  const highest = Math.max(none.exact, other.exact, none.measured, other.measured, exact(value), 1e-3);
+  const highest = Math.max(none.exact, other.exact, none.measured, other.measured, atValue, 1e-3);
   const top = 1.9 * highest; // the upper half is for the labels
   const axes = [[[min, max], "baseline b (units of reward)"], [[0, top], "total variance (units of reward²)"]];
   const { x, y, inside } = plot(image, width, height, ...axes);
@@ -152,7 +153,7 @@ function drawVariance(model, image, width, height) {
   inside.append(line("rlhw-curve", curve.map((b) => [x(b), y(exact(b))])));
   flags(inside, x, y, width - RIGHT, [
     { kind: "rlhw-second", at: 0, height: none.exact, text: "none" },
-    { kind: "rlhw-exact", at: value, height: exact(value), text: `V = ${show(value)}` },
+    { kind: "rlhw-exact", at: value, height: atValue, text: `V = ${show(value)}` },
     { kind: "rlhw-third", at: best, height: least, text: `b* = ${show(best)}` },
     { kind: "rlhw-first", at: other.b, height: other.exact, text: `b = ${show(other.b)}` },
   ]);
@@ -163,28 +164,30 @@ function drawVariance(model, image, width, height) {
     );
   }
   return `Total variance of one estimate against the baseline: a parabola, ${show(none.exact)} at 0, ` +
-    `${show(exact(value))} at V = ${show(value)}, ${show(other.exact)} at your b = ${show(other.b)}, ` +
+    `${show(atValue)} at V = ${show(value)}, ${show(other.exact)} at your b = ${show(other.b)}, ` +
     `least at b* = ${show(best)} with ${show(least)}.`;
 }
 
 function rows(model) {
-  const { none, with: other, gradient, best, least } = results(model);
+  const { none, with: other, gradient, value, atValue, best, least } = results(model);
   return [
     ["no baseline", show(none.mean, 3), show(none.measured, 3), show(none.exact, 3)],
     [`baseline b = ${show(other.b)}`, show(other.mean, 3), show(other.measured, 3), show(other.exact, 3)],
+    [`mean reward V = ${show(value)}`, "", "", show(atValue, 3)],
     [`best baseline b* = ${show(best)}`, "", "", show(least, 3)],
     ["exact gradient", show(gradient, 3), "", ""],
   ];
 }
 
 function sentence(model) {
-  const { n, none, with: other, gradient, best, least, value } = results(model);
-  const [before, now] = [show(none.exact), show(other.exact)];
+  const { n, none, with: other, gradient, value, atValue, best, least } = results(model);
+  const [before, now] = [show(none.exact, 3), show(other.exact, 3)];
   const change = before === now ? `leaves the variance of one estimate at ${now}`
     : `${other.exact < none.exact ? "lowers" : "raises"} the variance of one estimate from ${before} to ${now}`;
   return `After ${n} samples the mean estimate for arm 1 is ${show(none.mean)} without a baseline and ` +
     `${show(other.mean)} with b = ${show(other.b)}; both approach the exact gradient, ${show(gradient)}. ` +
-    `The baseline ${change}. The least possible is ${show(least)}, at b* = ${show(best)}; V is ${show(value)}.`;
+    `The baseline ${change}. The least possible is ${show(least, 3)}, at b* = ${show(best)}; ` +
+    `V = ${show(value)} has ${show(atValue, 3)}.`;
 }
 
 const KEY = [["rlhw-second rlhw-square", "no baseline"], ["rlhw-first rlhw-round", "with b"], ["rlhw-exact", "exact"]];

@@ -31,7 +31,7 @@ class BaselineEstimates(Widget):
     }
     _esm = javascript("policy", "baseline_estimates")
 
-    logits = sliders((1.5, 0.0, -0.5), -4, 4, 0.1, "logit s#", arms=(2, 3))
+    logits = sliders((1.5, 0.0, -0.5), -4, 4, 0.1, "logit z#", arms=(2, 3))
     rewards = sliders((2.0, 1.0, 0.5), -3, 3, 0.1, "reward r#", arms=(2, 3))
     baseline = slider(0.5, -3, 3, 0.05, "baseline b")
     samples = slider(120, 10, 240, 10, "samples n")

@@ -60,7 +60,7 @@ function drawScore(model, image, width) {
   const { action, scores } = state(model);
   const kind = (value) => (value < 0 ? "rlhw-second" : "rlhw-first");
   const series = [{ values: scores, kind, print: withSign }];
-  bars(image, width, [-1.2, 1.2], "∂ log p(y) / ∂s", action, series);
+  bars(image, width, [-1.2, 1.2], "∂ log p(y) / ∂z", action, series);
   return `Score of arm ${action + 1}: ${list(scores, withSign)}.`;
 }
 
@@ -86,7 +86,7 @@ export default {
     const draw = (drawing) => (image, width) => drawing(model, image, width);
     const times = [["rlhw-first", "now"], ["rlhw-third", "after the step"]];
     const signs = [["rlhw-first", "up"], ["rlhw-second", "down"]];
-    const policy = picture(view, ["Policy p = softmax(s)"], times, HEIGHT, draw(drawProbabilities));
+    const policy = picture(view, ["Policy p = softmax(z)"], times, HEIGHT, draw(drawProbabilities));
     const scores = picture(view, ["Score 1", html("sub", {}, "y"), " − p"], signs, HEIGHT, draw(drawScore));
     view.follow(() => { step.hidden = policy.querySelector(".rlhw-third").hidden = !model.get("show_step"); });
     el.append(

@@ -8,9 +8,9 @@ from rlhw.widgets.base import Widget, choice, javascript, slider, sliders
 
 
 class SoftmaxPolicy(Widget):
-    """Probabilities p = softmax(s) of three arms and the score 1_y - p of the sampled arm y, as bars.
+    """Probabilities p = softmax(z) of three arms and the score 1_y - p of the sampled arm y, as bars.
 
-    `logits` are s_1, s_2, s_3; `action` is y counted from 0, as in `rlhw.policy_gradient.score`. With `show_step` the
+    `logits` are z_1, z_2, z_3; `action` is y counted from 0, as in `rlhw.policy_gradient.score`. With `show_step` the
     picture also has the probabilities after one ascent step, s + eta r (1_y - p), eta = `step_size`, r = `reward`.
     """
 
@@ -21,7 +21,7 @@ class SoftmaxPolicy(Widget):
     }
     _esm = javascript("policy", "softmax_policy")
 
-    logits = sliders((0.8, -0.4, 0.2), -4, 4, 0.1, "logit s#", arms=(3, 3))
+    logits = sliders((0.8, -0.4, 0.2), -4, 4, 0.1, "logit z#", arms=(3, 3))
     action = choice(1, (0, 1, 2), "sampled arm y")
     show_step = traitlets.Bool(False).tag(sync=True, label="show one ascent step")
     step_size = slider(1.0, 0, 4, 0.1, "step size η")

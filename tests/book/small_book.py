@@ -24,7 +24,7 @@ class SmallBook:
             (source / name).write_text(text, encoding="utf-8")
         said = io.StringIO()
         config = {"extensions": ["myst_nb", *extensions], "myst_enable_extensions": ["dollarmath", "deflist"]}
-        config |= {"nb_execution_mode": "off", "nb_ipywidgets_js": {}, "html_theme": "basic", "master_doc": "index", **settings}
+        config |= {"nb_execution_mode": "off", "nb_ipywidgets_js": {}, "html_theme": "basic", **settings}
         with docutils_namespace():
             app = Sphinx(
                 source, None, folder / "html", folder / "trees", "html", config, status=None, warning=said, parallel=0

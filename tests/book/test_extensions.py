@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from types import SimpleNamespace
 
 import notebook_links
 import offline_pages
@@ -20,45 +18,13 @@ def notebook(alt: str | None) -> str:
     """A notebook with one picture in its output."""
     metadata = {} if alt is None else {"mystnb": {"image": {"alt": alt}}}
     output = {"output_type": "display_data", "data": {"image/png": PIXEL, "text/plain": "a figure"}, "metadata": {}}
+    code = {"cell_type": "code", "id": "b", "metadata": metadata, "source": "1", "execution_count": 1}
     cells = [
         {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# A notebook"},
-        {"cell_type": "code", "id": "b", "metadata": metadata, "source": "1", "execution_count": 1, "outputs": [output]},
+        code | {"outputs": [output]},
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": cells})
-
-
-@pytest.fixture
-def cards(monkeypatch):
-    """Stand-in cards: one that is there, and stale only where a test says so."""
-
-    def value(name, path, form=".3g"):
-        if name != "bandit":
-            raise FileNotFoundError(f"there is no card '{name}' in results/; cards there are: bandit.")
-        if path != "mean":
-            raise KeyError(f"card 'bandit' has no metric '{path}'; it has mean.")
-        return format(0.12345, form)
-
-    stand_in = SimpleNamespace(
-        value=value, table=lambda name: f"| what | measured |\n| --- | --- |\n| {value(name, 'mean')} | 1 |", stale=lambda name: []
-    )
-    monkeypatch.setitem(sys.modules, "rlhw.cards", stand_in)
-    return stand_in
-
-
-@pytest.fixture
-def exercises(monkeypatch):
-    """Stand-in exercises with one question."""
-
-    def question(name):
-        if name != "ch1-score":
-            raise ValueError(f"there is no question '{name}'. Did you mean 'ch1-score'?")
-        return SimpleNamespace(
-            name=name, title="The score", stars=2, minutes=10, points=4,
-            text="Write the **score** $1_y - p$.", stub="def score(p):\n    ...", solution="def score(p):\n    return -p",
-        )  # fmt: skip
-
-    monkeypatch.setitem(sys.modules, "rlhw.exercises", SimpleNamespace(question=question))
 
 
 # Alt text
@@ -66,7 +32,13 @@ def exercises(monkeypatch):
 
 @pytest.mark.parametrize(
     "text",
-    ["![](dot.png)", "```{figure} dot.png\nA caption\n```", "```{image} dot.png\n```", '<p><img src="dot.png"></p>', '<img src="dot.png" alt=" ">'],
+    [
+        "![](dot.png)",
+        "```{figure} dot.png\nA caption\n```",
+        "```{image} dot.png\n```",
+        '<p><img src="dot.png"></p>',
+        '<img src="dot.png" alt=" ">',
+    ],
 )
 def test_a_picture_without_alt_text_is_refused_with_page_and_line(tmp_path, text):
     (tmp_path / "source").mkdir()
@@ -77,7 +49,10 @@ def test_a_picture_without_alt_text_is_refused_with_page_and_line(tmp_path, text
     assert "has no alt text: say in its alt text what is to be seen on it" in warning
 
 
-@pytest.mark.parametrize("text", ["![A dot](dot.png)", "```{figure} dot.png\n:alt: A dot\n\nA caption\n```", '<img alt="A dot" src="dot.png">'])
+@pytest.mark.parametrize(
+    "text",
+    ["![A dot](dot.png)", "```{figure} dot.png\n:alt: A dot\n\nA caption\n```", '<img alt="A dot" src="dot.png">'],
+)
 def test_a_picture_with_alt_text_is_accepted(tmp_path, text):
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "dot.png").write_bytes(b"")
@@ -91,80 +66,6 @@ def test_a_notebooks_picture_needs_alt_text_too(tmp_path):
     (warning,) = SmallBook(tmp_path / "silent", {"index.ipynb": notebook(None)}, ["alt_text"]).warnings
     assert "index.ipynb" in warning
     assert "rlhw.plots.show(figure, alt=" in warning
-
-
-# Cards
-
-
-def test_a_card_gives_its_number_and_its_table(tmp_path, cards):
-    text = "# Title\n\nIt is {card}`bandit mean|.2f`.\n\n```{card-table} bandit\n```\n"
-    book = SmallBook(tmp_path, {"index.md": text}, ["card_role"])
-    assert book.warnings == []
-    assert '<span class="card-number">0.12</span>' in book.page()
-    assert "<table" in book.page()
-    assert "older version" not in book.page()
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("{card}`ghost mean|.2f`", "the result card 'ghost' cannot be shown: there is no card 'ghost' in results/; cards there are: bandit."),
-        ("{card}`bandit ghost|.2f`", "the result card 'bandit' cannot be shown: card 'bandit' has no metric 'ghost'; it has mean."),
-        ("{card}`bandit mean|.2q`", "the result card 'bandit' cannot be shown: "),
-        ("{card}`bandit`", "write {card}`name metrics.path|format`"),
-        ("```{card-table} ghost\n```", "the result card 'ghost' cannot be shown"),
-    ],
-)
-def test_a_card_that_cannot_be_shown_is_one_warning(tmp_path, cards, text, sentence):
-    (warning,) = SmallBook(tmp_path, {"index.md": f"# Title\n\n{text}\n"}, ["card_role"]).warnings
-    assert "index.md:3: WARNING: " in warning
-    assert sentence in warning
-
-
-def test_a_page_with_a_stale_card_says_so_once(tmp_path, cards):
-    cards.stale = lambda name: ["rlhw.bandits"]
-    text = "# Title\n\n{card}`bandit mean|.2f` and {card}`bandit mean|.3f`\n"
-    page = SmallBook(tmp_path, {"index.md": text}, ["card_role"]).page()
-    assert page.count("Measured on an older version") == 1
-
-
-# Exercises and slips
-
-
-def test_a_question_shows_text_stub_and_folded_solution(tmp_path, exercises):
-    text = "# Title\n\n```{question} ch1-score\n```\n\nSee [](#ch1-score).\n"
-    book = SmallBook(tmp_path, {"index.md": text}, ["exercise_directive"])
-    page = book.page()
-    assert book.warnings == []
-    assert "Exercise: The score" in page
-    assert 'aria-label="difficulty 2 of 3"' in page
-    assert "about 10 minutes · 4 points" in page
-    assert "<strong>score</strong>" in page
-    assert '<details class="question-solution"><summary>Solution</summary>' in page
-    assert page.count("<details") == page.count("</details>") == 1
-    assert 'href="#question-ch1-score"' in page
-
-
-def test_an_unknown_question_is_one_warning(tmp_path, exercises):
-    (warning,) = SmallBook(tmp_path, {"index.md": "# Title\n\n```{question} ch1-skore\n```\n"}, ["exercise_directive"]).warnings
-    assert "there is no exercise named 'ch1-skore': there is no question 'ch1-skore'. Did you mean 'ch1-score'?" in warning
-
-
-def test_a_slip_bears_its_label(tmp_path):
-    text = "# Title\n\n```{slip} ascent-sign\n**Wrong.** It is $-1$.\n```\n\nSee {ref}`slip-ascent-sign`.\n"
-    book = SmallBook(tmp_path, {"index.md": text}, ["slip_directive"])
-    assert book.warnings == []
-    assert 'id="slip-ascent-sign"' in book.page()
-    assert 'href="#slip-ascent-sign"' in book.page()
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [("```{slip} Ascent_Sign\nWords.\n```", "is no name for a slip"), ("```{slip} ascent-sign\n```", "says nothing")],
-)
-def test_a_slip_without_a_proper_name_or_words_is_refused(tmp_path, text, words):
-    (warning,) = SmallBook(tmp_path, {"index.md": f"# Title\n\n{text}\n"}, ["slip_directive"]).warnings
-    assert words in warning
 
 
 # Notebook links
@@ -225,7 +126,11 @@ def test_what_a_browser_would_fetch_elsewhere_is_found(text):
 
 @pytest.mark.parametrize(
     "text",
-    ['<a href="https://example.org">a link to follow</a>', '<script src="../_static/a.js"></script>', '<img src="data:image/png;base64,AA==">'],
+    [
+        '<a href="https://example.org">a link to follow</a>',
+        '<script src="../_static/a.js"></script>',
+        '<img alt="A dot" src="data:image/png;base64,AA==">',
+    ],
 )
 def test_what_stays_here_is_left_alone(text):
     assert offline_pages.external_requests(text) == []
@@ -252,7 +157,7 @@ def test_the_not_found_page_stands_alone(tmp_path):
     book = SmallBook(tmp_path, {"index.md": "# Title\n"}, ["not_found"], html_title="A <b> & c")
     page = book.page("404")
     assert "A &lt;b&gt; &amp; c" in page
-    assert "<link rel=\"icon\" href=\"data:,\">" in page
+    assert '<link rel="icon" href="data:,">' in page
     assert "src=" not in page
     assert offline_pages.external_requests(page) == []
 

@@ -1,7 +1,6 @@
 """Colab, imitated: its packages, its google.colab, an empty folder. Minutes the first time, then from a cache."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -19,9 +18,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 URL = "https://code.example.org/someone/rlhw"
 UNSET = "https://repository.invalid/rlhw"
-TORCH = re.compile(
-    r"\b(torch|transformers|batches|logprobs|language_model|tabular_lm|rollouts|behavior_cloning|reward_model)\b"
-)
 SOURCES = ("rlhw", "results", "pyproject.toml", "README.md", "LICENSE", "NOTICE", "CHANGELOG.md")
 
 
@@ -92,6 +88,17 @@ def execute(python: Path, notebook: Path, folder: Path, variables: dict[str, str
     return done
 
 
+def needs_torch(notebook: Path) -> bool:
+    """Whether a code cell imports torch, transformers, or a module of rlhw that imports torch."""
+    modules = [
+        path for path in (ROOT / "rlhw").glob("*.py") if re.search(r"^(import|from) torch", path.read_text(), re.M)
+    ]
+    names = "|".join(["torch", "transformers", *(path.stem for path in modules)])
+    cells = json.loads(notebook.read_text(encoding="utf8"))["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    return bool(re.search(rf"^\s*(?:import|from)\b.*\b(?:{names})\b", code, re.M))
+
+
 def of_sources(folder: Path, *sources: str) -> Path:
     """A notebook of these code cells."""
     empty = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
@@ -139,7 +146,7 @@ def test_the_wheel_upgrades_nothing(kind, wheel, tmp_path):
 @pytest.mark.parametrize("path", notebooks(ROOT), ids=lambda path: path.name)
 def test_each_notebook_runs(installed, path, tmp_path):
     kind, python, variables = installed
-    if kind == "image" and TORCH.search(path.read_text(encoding="utf8")):
+    if kind == "image" and needs_torch(path):
         return  # it runs in the environment that has torch
     done = execute(python, path, tmp_path, variables)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
@@ -193,5 +200,13 @@ def test_rlhw_present_runs_no_pip(installed, tmp_path):
 def test_anywidget_finds_the_imitated_colab(installed):
     """The control of the stub: without it a widget's way through Colab would go untested."""
     _, python, variables = installed
-    program = "import sys, anywidget; anywidget.AnyWidget; print('google.colab.output' in sys.modules)"
-    assert run(python, "-c", program, env=variables | {"PWD": os.devnull}).stdout.strip() == "True"
+    program = (
+        "import anywidget, google.colab.output as output; "
+        "anywidget.AnyWidget(_esm='')._repr_mimebundle_(); print(output._widgets._installed_url)"
+    )
+    assert run(python, "-c", program, env=variables).stdout.startswith("stub:")
+
+
+def test_what_needs_torch_is_told_from_the_imports(tmp_path):
+    assert needs_torch(of_sources(tmp_path, "x = 1", "import numpy\nfrom torch import nn"))
+    assert not needs_torch(of_sources(tmp_path, "# import torch\nx = 'torch'", "from rlhw import bandits"))

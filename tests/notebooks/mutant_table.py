@@ -1,4 +1,4 @@
-"""The table of library mutants at the end of a run: a pytest plugin. Tests report a line as the property `library mutant`.
+"""The table of library mutants at the end of a run: a pytest plugin. Tests report a line as property `library mutant`.
 
 tests/conftest.py names it, because under xdist the process that prints reads no other conftest.
 """

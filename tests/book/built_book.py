@@ -1,4 +1,7 @@
-"""The built book, once for a whole test run, whoever asks first."""
+"""The fixture `built_book`: the book, built once for a whole test run by whoever asks first.
+
+Loaded as a plugin in tests/conftest.py, so that tests in every folder share it.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-EXTENSIONS = ROOT / "book" / "_ext"
 # Our extensions are modules beside the pages, not a package.
-sys.path.insert(0, str(EXTENSIONS))
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 # A page with less text than this has lost its content.
 LEAST_BYTES = 5000
@@ -33,11 +35,12 @@ def pages_of_the_toc() -> list[str]:
 
 
 def build(target: Path) -> Path:
-    """Build the book below ``target`` from stored outputs; every warning is an error. Return the folder of the pages."""
-    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", str(ROOT), "--path-output", str(target)]
+    """Build the book below ``target`` from stored outputs, every warning an error. Return the folder of the pages."""
     runner = "from jupyter_book.cli.main import main; main()"
-    command = [sys.executable, "-c", runner, *command[3:], "-W", "-n", "--keep-going"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=target, check=False)
+    options = ["build", str(ROOT), "--path-output", str(target), "-W", "-n", "--keep-going"]
+    done = subprocess.run(
+        [sys.executable, "-c", runner, *options], capture_output=True, text=True, cwd=target, check=False
+    )
     complaints = [line for line in done.stderr.splitlines() if "WARNING" in line or "ERROR" in line]
     assert done.returncode == 0, "the book does not build:\n" + "\n".join(complaints or done.stderr.splitlines()[-15:])
     return target / "_build" / "html"
@@ -55,7 +58,7 @@ def assert_whole(html: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def built_book(tmp_path_factory: pytest.TempPathFactory, worker_id: str = "master") -> Path:
+def built_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the built pages. Built once, also with several workers; ``RLHW_BOOK`` names a ready one instead."""
     ready = os.environ.get("RLHW_BOOK")
     if ready:

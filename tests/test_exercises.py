@@ -1,0 +1,125 @@
+"""The exercises: every check is proven, hints are the right ones, and odd answers get a sentence instead of a traceback."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rlhw import exercises
+from rlhw.exercises.question import Question, Wrong, close
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize("name", exercises.names())
+def test_every_check_is_proven(name, capsys):
+    assert exercises.prove([name], seeds=20), capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", exercises.names())
+def test_right_answers_are_never_rejected(name):
+    asked = exercises.question(name)
+    for seed in range(100, 130):
+        for key, answer in asked.right.items():
+            assert exercises.verdict(name, answer, seed).passed, f"{key} rejected with seed {seed}"
+
+
+def test_prove_finds_a_check_that_accepts_a_wrong_answer(monkeypatch, capsys):
+    asked = exercises.question("ch2-recall")
+    spoiled = {**asked.wrong, "right after all": Wrong((0.8, -0.04, 0.0), "A hint of its own.")}
+    monkeypatch.setattr(exercises, "question", lambda name: _with(asked, wrong=spoiled))
+    assert not exercises.prove(["ch2-recall"], seeds=2)
+    assert "'right after all' accepted" in capsys.readouterr().out
+
+
+def test_prove_finds_a_rejected_right_answer_and_a_hint_of_another(monkeypatch, capsys):
+    asked = exercises.question("ch2-recall")
+    names = list(asked.wrong)
+    spoiled = {**asked.wrong, names[0]: Wrong(asked.wrong[names[1]].answer, "A hint of its own.")}
+    right = {**asked.right, "no answer at all": "words"}
+    monkeypatch.setattr(exercises, "question", lambda name: _with(asked, wrong=spoiled, right=right))
+    assert not exercises.prove(["ch2-recall"], seeds=2)
+    printed = capsys.readouterr().out
+    assert "right answer 'no answer at all' rejected" in printed
+    assert "gets another hint" in printed
+
+
+def test_prove_wants_five_wrong_answers(monkeypatch, capsys):
+    asked = exercises.question("ch2-recall")
+    few = dict(list(asked.wrong.items())[:4])
+    monkeypatch.setattr(exercises, "question", lambda name: _with(asked, wrong=few))
+    assert not exercises.prove(["ch2-recall"], seeds=1)
+    assert "5 and 2 are needed" in capsys.readouterr().out
+
+
+def _with(asked: Question, **changes) -> Question:
+    from dataclasses import replace
+
+    return replace(asked, **changes)
+
+
+@pytest.mark.parametrize("answer", [None, ..., lambda logits, action: None, lambda logits, action: ...])
+def test_no_answer_is_no_mistake(answer, capsys):
+    result = exercises.check("ch1-score", answer)
+    assert not result.passed
+    assert capsys.readouterr().out == "ch1-score: no answer yet. (0 of 6 points)\n"
+
+
+def test_partial_credit(capsys):
+    wrong = exercises.question("ch1-score").wrong["no max subtraction"].answer
+    result = exercises.check("ch1-score", wrong)
+    assert result.parts == {"small logits": True, "logits of a thousand": False}
+    assert (result.earned, result.points) == (4, 6)
+    assert "overflows" in capsys.readouterr().out
+
+
+def test_a_function_that_stops_gets_a_sentence(capsys):
+    exercises.check("ch1-score", lambda logits, action: 1 / 0)
+    assert "Your function stopped with ZeroDivisionError" in capsys.readouterr().out
+    exercises.check("ch1-score", lambda logits: logits)
+    assert "Your function stopped with TypeError" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "odd", ["text", "0.5", object(), [[1], [2, 3]], np.array([1j]), float("nan"), True, {}, [None]]
+)
+def test_odd_values_are_not_close_to_numbers(odd):
+    assert not close(odd, 0.5)
+    assert not close(odd, np.array([1.0, 2.0]))
+
+
+def test_arguments_cannot_be_spoiled_by_the_answer():
+    def greedy_hands(rewards):
+        result = np.array([np.mean(np.delete(rewards, n)) for n in range(len(rewards))])
+        rewards[:] = 0.0
+        return result
+
+    assert exercises.verdict("ch2-leave-one-out", greedy_hands).passed
+
+
+def test_unknown_question_names_the_closest():
+    with pytest.raises(ValueError, match="Did you mean 'ch1-score'"):
+        exercises.check("ch1-scor", None)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_notebook_solutions_are_the_proven_ones(path):
+    cells = json.loads(path.read_text(encoding="utf8"))["cells"]
+    tagged = {tag: "".join(c["source"]) for c in cells for tag in c["metadata"].get("tags", [])}
+    asked = [tag.removeprefix("exercise:") for tag in tagged if tag.startswith("exercise:")]
+    assert asked, "the notebook has no exercise"
+    for name in asked:
+        code = re.search(r"```python\n(.*)\n```", tagged[f"solution:{name}"], re.S)
+        assert code, f"{name} has no folded solution"
+        assert code[1] == exercises.question(name).solution
+
+
+def test_every_question_stands_in_its_chapter_and_notebook():
+    for name in exercises.names():
+        number = {"ch1": "01", "ch2": "02"}[name.split("-")[0]]
+        (page,) = (ROOT / "book").glob(f"{number}_*.md")
+        (notebook,) = (ROOT / "notebooks").glob(f"{number}_*.ipynb")
+        assert f"```{{question}} {name}\n" in page.read_text(encoding="utf8")
+        assert f'"exercise:{name}"' in notebook.read_text(encoding="utf8")

@@ -1,0 +1,54 @@
+"""Each slip of the book is refuted by a number: the page, the card and the measurement agree, and a slip made right is caught."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmarks import slips, slips_01, slips_02
+from rlhw import cards
+
+ROOT = Path(__file__).resolve().parents[1]
+CHAPTERS = {"01": slips_01.SLIPS, "02": slips_02.SLIPS}
+CASES = [(chapter, name) for chapter, every in CHAPTERS.items() for name in every]
+
+
+def stated(chapter: str) -> list[str]:
+    """The slips on the chapter's page, as metric names."""
+    (page,) = (ROOT / "book").glob(f"{chapter}_*.md")
+    return [
+        name.replace("-", "_") for name in re.findall(r"^```\{slip\} (\S+)$", page.read_text(encoding="utf8"), re.M)
+    ]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_page_and_measurements_name_the_same_slips(chapter):
+    assert sorted(stated(chapter)) == sorted(CHAPTERS[chapter])
+    assert sorted(cards.read(f"slips_{chapter}")["metrics"]) == sorted(CHAPTERS[chapter])
+
+
+@pytest.mark.parametrize(("chapter", "name"), CASES)
+def test_slip_is_refuted_by_the_number_on_its_card(chapter, name):
+    slip = CHAPTERS[chapter][name]
+    wrong, right = slip.measure(slip.wrong), slip.measure(slip.right)
+    entry = cards.read(f"slips_{chapter}")["metrics"][name]
+    assert wrong == pytest.approx(entry["value"], rel=1e-6, abs=1e-9)
+    assert right == pytest.approx(entry["known"], rel=1e-6, abs=1e-9)
+    assert slips.refuted(wrong, right)
+
+
+@pytest.mark.parametrize(("chapter", "name"), CASES)
+def test_slip_made_right_is_no_longer_refuted(chapter, name):
+    slip = CHAPTERS[chapter][name]
+    right = slip.measure(slip.right)
+    assert not slips.refuted(slip.measure(slip.right), right)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_page_quotes_the_card_of_each_slip(chapter):
+    (page,) = (ROOT / "book").glob(f"{chapter}_*.md")
+    text = page.read_text(encoding="utf8")
+    for name in CHAPTERS[chapter]:
+        label = name.replace("_", "-")
+        (body,) = re.findall(rf"^```\{{slip\}} {label}\n(.*?)^```$", text, re.M | re.S)
+        assert f"{{card}}`slips_{chapter} {name}|" in body, f"slip-{label} shows no number of its card"
