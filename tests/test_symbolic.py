@@ -6,7 +6,7 @@ import sympy as sp
 
 from rlhw import symbolic
 
-ARMS = (2, 3, 4)
+ARMS = [2, 3, 4]
 PROOFS = (
     symbolic.softmax_score,
     symbolic.score_identity,
@@ -24,7 +24,7 @@ def test_residuals_vanish(proof, arms):
     assert all(symbolic.is_zero(residual) for residual in residuals)
 
 
-@pytest.mark.parametrize("arms", (2, 3))
+@pytest.mark.parametrize("arms", [2, 3])
 def test_optimal_baseline_is_where_the_derivative_vanishes(arms):
     assert symbolic.is_zero(symbolic.optimal_baseline(arms))
 

@@ -1,6 +1,6 @@
 """Numbers and tables of result cards on the page: the role ``{card}`` and the directive ``{card-table}``.
 
-    the variance is {card}`bandit_variance metrics.none.variance|.3f`
+    the variance is {card}`reinforce_bandit variance_none.known .3f`
 
     ```{card-table} bandit_variance
     ```
@@ -30,12 +30,14 @@ CARD_ERRORS = (OSError, LookupError, ValueError, TypeError, ImportError, json.JS
 
 
 def parse_reference(text: str) -> tuple[str, str, str]:
-    """Split ``name metrics.path|format`` into its three parts; raise ValueError with a sentence where that fails."""
-    name, _, rest = text.strip().partition(" ")
-    path, _, number_format = rest.strip().partition("|")
-    if not name or not path.strip():
-        raise ValueError("write {card}`name metrics.path|format`, for example {card}`bandit_variance metrics.mean|.3f`")
-    return name, path.strip(), number_format.strip()
+    """Split ``name metric format`` into its three parts; raise ValueError with a sentence where that fails.
+
+    Spaces, and no ``|``, which would end the cell of a Markdown table.
+    """
+    parts = text.split()
+    if len(parts) != 3 or "|" in text:
+        raise ValueError("write {card}`name metric format`, for example {card}`reinforce_bandit variance_none.known .3f`")
+    return parts[0], parts[1], parts[2]
 
 
 def reason(error: Exception) -> str:

@@ -134,7 +134,7 @@ QUESTION = Question(
     minutes=20,
     text=TEXT.strip(),
     stub=STUB.strip(),
-    law="The total variance is the expected squared distance of the estimate from its mean, all components together. Yours differs.",
+    law="The total variance is the expected squared distance of the estimate from its mean, over all components. Yours differs.",
     expected=expected,
     parts=(Part("any policy and baseline", 8, draw, cases=8),),
     right=RIGHT,

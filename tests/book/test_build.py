@@ -30,6 +30,21 @@ def test_only_promised_pages_are_there(built_book):
     assert own == set(pages_of_the_toc())
 
 
+def unread_markup(page: str) -> list[str]:
+    """Roles and directives that stand on a page as they were typed: `{card}`, `{eq}`, ```{figure}."""
+    soup = BeautifulSoup(page, "html.parser")
+    for code in soup.find_all(["code", "pre", "script", "style"]):
+        code.decompose()
+    return re.findall(r"\{[a-z:-]+\}(?:`|\s|$)", soup.get_text())
+
+
+def test_no_markup_is_left_unread(built_book):
+    assert unread_markup("<td>{card}`slips_01 x</td>") == ["{card}`"]
+    assert unread_markup("<td><code>{card}</code> and a set {0, 1}</td>") == []
+    for page in pages(built_book):
+        assert unread_markup(page.read_text(encoding="utf-8")) == [], page.name
+
+
 def test_no_page_fetches_from_another_host(built_book):
     found = {page.name: offline_pages.external_requests(page.read_text(encoding="utf-8")) for page in pages(built_book)}
     assert {name: addresses for name, addresses in found.items() if addresses} == {}

@@ -53,7 +53,7 @@ def exercises(monkeypatch):
 
 
 def test_a_card_gives_its_number_and_its_table(tmp_path, cards):
-    text = "# Title\n\nIt is {card}`bandit mean|.2f`.\n\n```{card-table} bandit\n```\n"
+    text = "# Title\n\nIt is {card}`bandit mean .2f`.\n\n```{card-table} bandit\n```\n"
     book = SmallBook(tmp_path, {"index.md": text}, ["card_role"])
     assert book.warnings == []
     assert '<span class="card-number">0.12</span>' in book.page()
@@ -65,12 +65,12 @@ def test_a_card_gives_its_number_and_its_table(tmp_path, cards):
     ("text", "sentence"),
     [
         (
-            "{card}`ghost mean|.2f`",
+            "{card}`ghost mean .2f`",
             "'ghost' cannot be shown: there is no card 'ghost' in results/; cards there are: bandit.",
         ),
-        ("{card}`bandit ghost|.2f`", "'bandit' cannot be shown: card 'bandit' has no metric 'ghost'; it has mean."),
-        ("{card}`bandit mean|.2q`", "the result card 'bandit' cannot be shown: "),
-        ("{card}`bandit`", "write {card}`name metrics.path|format`"),
+        ("{card}`bandit ghost .2f`", "'bandit' cannot be shown: card 'bandit' has no metric 'ghost'; it has mean."),
+        ("{card}`bandit mean .2q`", "the result card 'bandit' cannot be shown: "),
+        ("{card}`bandit`", "write {card}`name metric format`"),
         ("```{card-table} ghost\n```", "the result card 'ghost' cannot be shown"),
     ],
 )
@@ -82,7 +82,7 @@ def test_a_card_that_cannot_be_shown_is_one_warning(tmp_path, cards, text, sente
 
 def test_a_page_with_a_stale_card_says_so_once(tmp_path, cards):
     cards.stale = lambda name: ["rlhw.bandits"]
-    text = "# Title\n\n{card}`bandit mean|.2f` and {card}`bandit mean|.3f`\n"
+    text = "# Title\n\n{card}`bandit mean .2f` and {card}`bandit mean .3f`\n"
     page = SmallBook(tmp_path, {"index.md": text}, ["card_role"]).page()
     assert page.count("Measured on an older version") == 1
 

@@ -131,9 +131,16 @@
       ...overflow().map((sentence) => "on paper " + sentence)];
   };
 
+  // A tiny duration for "*" instead of none starts a transition of every property of every element: seconds a page.
+  const motion = () => {
+    const still = (element) => getComputedStyle(element).transitionDuration.split(", ").every((time) => parseFloat(time) === 0);
+    const moving = matchMedia("(prefers-reduced-motion: reduce)").matches ? all("body, main p, main h1").find((e) => !still(e)) : null;
+    return moving ? [`${describe(moving)} has transitions for a reader who asked for none`] : [];
+  };
+
   const links = () => all("a[href]").map((link) => link.href);
   const icons = () => all("link[rel~=icon]").map((link) => link.href);
   const theme = () => [document.documentElement.dataset.theme || ""];
 
-  return { structure, pictures, mathematics, overflow, focus, figuresInDark, paper, links, icons, theme };
+  return { structure, pictures, mathematics, overflow, focus, figuresInDark, motion, paper, links, icons, theme };
 })()

@@ -85,6 +85,7 @@ FAULTS = {
         "<style>a { position: absolute; left: -999px }</style>",
         "the Tab key reaches <a> “Skip to the text”, which is out of sight",
     ),
+    "restless page": ("<style>p { transition-duration: 0.01ms }</style>", "has transitions for a reader who asked for"),
     "side bar on paper": (
         "<style>@media print { .bd-sidebar-primary { display: block !important } }</style>",
         "on paper the side bar <nav.bd-sidebar-primary>",

@@ -79,7 +79,7 @@ def execute(python: Path, notebook: Path, folder: Path, variables: dict[str, str
     done = subprocess.run(
         [str(python), str(HERE / "run_notebook.py"), str(notebook)],
         cwd=empty,
-        env=variables,
+        env=variables | {"STUB_NOTEBOOK": str(notebook)},
         capture_output=True,
         text=True,
         check=False,
@@ -168,7 +168,7 @@ def test_rlhw_missing_and_an_address_installs_this_version_and_nothing_else_chan
     name = exercises.names()[0]
     asks = f'if False:\n    rlhw.check("{name}", None)\nrlhw.check_notebook()'
     notebook = of_sources(tmp_path, setup_cell(URL), asks)
-    done = execute(python, notebook, tmp_path, variables | served | {"STUB_NOTEBOOK": str(notebook)})
+    done = execute(python, notebook, tmp_path, variables | served)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     assert f"rlhw {rlhw.__version__}, scale tiny" in done.stdout
     assert f"{name}: not run yet" in done.stdout
