@@ -25,7 +25,7 @@ STYLE = {
     "axes.titlesize": 12,
     "axes.titlelocation": "left",
     "figure.constrained_layout.use": True,
-    "figure.dpi": 110,
+    "figure.dpi": 96,
     "figure.facecolor": "white",
     "figure.figsize": (6.4, 3.6),
     "font.size": 11,

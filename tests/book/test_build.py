@@ -33,8 +33,8 @@ def test_only_promised_pages_are_there(built_book):
 def unread_markup(page: str) -> list[str]:
     """Roles and directives that stand on a page as they were typed: `{card}`, `{eq}`, ```{figure}."""
     soup = BeautifulSoup(page, "html.parser")
-    for code in soup.find_all(["code", "pre", "script", "style"]):
-        code.decompose()
+    for own_language in [*soup.find_all(["code", "pre", "script", "style"]), *soup.select(".math")]:
+        own_language.decompose()
     return re.findall(r"\{[a-z:-]+\}(?:`|\s|$)", soup.get_text())
 
 

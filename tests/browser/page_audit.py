@@ -28,10 +28,10 @@ SETTLED = """async () => {
   await frame();
   await frame();
 }"""
-# The inside of a formula is MathJax's: hundreds of elements for one name, which would take most of the time.
 RUN_AXE = """async (rules) => {
-  const inside = { include: [["html"]], exclude: [["mjx-math"], ["mjx-assistive-mml"]] };
-  const { violations } = await axe.run(inside, { resultTypes: ["violations"], preload: false, rules });
+  pageAudit.foldFormulas();
+  const { violations } = await axe.run(document, { resultTypes: ["violations"], preload: false, rules });
+  pageAudit.unfoldFormulas();
   const grave = violations.filter((found) => ["serious", "critical"].includes(found.impact));
   return grave.map(({ id, impact, help, nodes }) => ({
     id, impact, help,
@@ -100,13 +100,18 @@ def listening(page: Page, home: str) -> Iterator[Heard]:
 
 def ask(page: Page, question: str) -> list[str]:
     """The answer of one function of page_audit.js, as sentences."""
-    return page.evaluate(f"{QUESTIONS}.{question}()")
+    return page.evaluate(f"({QUESTIONS}).{question}()")
 
 
 def open_page(page: Page, url: str) -> None:
     """Opens `url` and waits until maths, fonts and layout have settled."""
     page.goto(url, wait_until="load")
     page.evaluate(SETTLED)
+
+
+def leave(page: Page) -> None:
+    """Leaves the page that was looked at before, so that nothing late of it is heard as this one's."""
+    page.goto("about:blank")
 
 
 def resize(page: Page, size: dict[str, int]) -> None:
@@ -122,6 +127,7 @@ def accessibility(page: Page, contrast: bool = True) -> list[str]:
     """
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(AXE)
+    page.evaluate(QUESTIONS)
     found = []
     for violation in page.evaluate(RUN_AXE, {"color-contrast": {"enabled": contrast}}):
         places = ", ".join(violation["places"][:3])
@@ -155,6 +161,7 @@ def audit(page: Page, url: str, loaded: set[str] | None = None) -> list[str]:
 
     The page's context decides the theme. `loaded`, if given, receives the addresses of all files that were asked for.
     """
+    leave(page)
     with listening(page, url) as heard:
         page.set_viewport_size(DESKTOP)
         open_page(page, url)
@@ -173,6 +180,7 @@ def audit(page: Page, url: str, loaded: set[str] | None = None) -> list[str]:
 
 def audit_loading(page: Page, url: str) -> list[str]:
     """The part that depends on where a page is read from: requests, errors, pictures and maths (used from disk)."""
+    leave(page)
     with listening(page, url) as heard:
         open_page(page, url)
         found = ask(page, "structure") + ask(page, "pictures") + ask(page, "mathematics")

@@ -29,7 +29,7 @@ img { background: #fff }
 <main id="start">
 <h1>Policy gradient</h1>
 <p>A page that is long enough to count as a page, with a formula
-<span class="math"><mjx-container aria-hidden="true">x</mjx-container></span> that is typeset.</p>
+<span class="math"><mjx-container><mjx-math>x</mjx-math></mjx-container></span> that is typeset.</p>
 <h2>A picture</h2>
 <img src="dot.svg" alt="A blue dot" width="20" height="20">
 <svg role="img" aria-label="A line" width="20" height="20"><path d="M0 0L20 20" stroke="black"/></svg>
@@ -74,6 +74,15 @@ FAULTS = {
         "a formula has an error: Undefined control sequence \\foo",
     ),
     "low contrast": ('<p style="color: #888; background: #999">pale words</p>', "(serious, color-contrast)"),
+    "formula that only a mouse can scroll": (
+        '<div style="width: 99px"><span class="math"><mjx-container style="display: block; overflow-x: auto">'
+        '<mjx-math style="display: inline-block; width: 700px">x</mjx-math></mjx-container></span></div>',
+        "(serious, scrollable-region-focusable)",
+    ),
+    "pale formula": (
+        '<span class="math" style="color: #bbb"><mjx-container><mjx-math>x</mjx-math></mjx-container></span>',
+        "(serious, color-contrast)",
+    ),
     "input without label": ('<input type="text">', "(critical, label)"),
     "file that is not there": ('<script src="lost.js"></script>', "failed request: {address}lost.js"),
     "picture that is not there": ('<img src="lost.png" alt="A plot">', "the picture lost.png does not show"),
@@ -120,16 +129,17 @@ def pages(folder: Path) -> Iterator[Site]:
 
 
 def write(folder: Path, fault: str = "") -> str:
-    """The good page with `fault` in it; hands back its name."""
-    (folder / "page.html").write_text(GOOD.replace("<!-- body -->", fault), encoding="utf-8")
-    return "page.html"
+    """The good page with `fault` in it; hands back its name, a new one each time: a cache knows names and seconds."""
+    name = f"page-{len(list(folder.iterdir()))}.html"
+    (folder / name).write_text(GOOD.replace("<!-- body -->", fault), encoding="utf-8")
+    return name
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_good_page_has_no_problem(folder, pages, page_of, theme):
-    loaded = set()
-    assert audit(page_of(theme), pages.url(write(folder)), loaded) == []
-    assert {pages.file(url).name for url in loaded} == {"page.html", "dot.svg"}
+    loaded, name = set(), write(folder)
+    assert audit(page_of(theme), pages.url(name), loaded) == []
+    assert {pages.file(url).name for url in loaded} == {name, "dot.svg"}
 
 
 def test_good_page_has_no_problem_from_disk(folder, page_of):
@@ -172,13 +182,13 @@ def test_empty_page_is_named(folder, pages, page_of, page, words):
 
 
 def test_broken_links_are_named(folder, pages):
-    write(folder)
+    page = write(folder)
     origin = pages.address.removesuffix(PROJECT)
-    good = [pages.url("page.html#start"), "https://elsewhere.example/"]
+    good = [pages.url(page + "#start"), "https://elsewhere.example/"]
     bad = {
         pages.url("lost.html"): "leads to no file",
-        pages.url("page.html#lost"): "leads to no anchor",
-        origin + "/page.html": "leads to no file",
+        pages.url(page + "#lost"): "leads to no anchor",
+        origin + "/" + page: "leads to no file",
         pages.url("../outside.html"): "leads to no file",
     }
     assert pages.broken(good) == []
