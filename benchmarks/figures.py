@@ -103,7 +103,37 @@ def learning() -> Figure:
     return figure
 
 
-FIGURES = {"two_loops": two_loops, "estimates": estimates, "learning": learning}
+def workflow() -> Figure:
+    """The way from good answers to an aligned model, as boxes with the number of their chapter."""
+    figure, axes = plt.subplots(figsize=(8.6, 3.0))
+    axes.set(xlim=(0, 20), ylim=(0, 6))
+    axes.axis("off")
+    boxes = {
+        "imitate": (0.1, 3.6, "3  imitate\ngood answers", plots.COLORS[0]),
+        "compare": (4.2, 3.6, "4  compare\ntwo answers", plots.COLORS[2]),
+        "reward": (8.3, 3.6, "5  learn a\nreward", plots.COLORS[2]),
+        "ppo": (12.4, 3.6, "6  PPO: raise\nthe reward", plots.COLORS[1]),
+        "dpo": (12.4, 0.9, "7  DPO: both\nat once", plots.COLORS[1]),
+        "measure": (16.5, 2.25, "8  how good\nis it?", "#444444"),
+    }
+    for x, y, text, color in boxes.values():
+        _box(axes, x, y, 3.3, 1.6, text, color)
+    for x in (3.4, 7.5, 11.6):
+        _arrow(axes, (x, 4.4), (x + 0.8, 4.4))
+    _arrow(axes, (5.85, 3.6), (12.4, 1.7), bend=0.18)
+    _arrow(axes, (15.7, 4.4), (16.7, 3.85))
+    _arrow(axes, (15.7, 1.7), (16.7, 2.25))
+    axes.text(
+        0.1,
+        0.5,
+        "chapters 1 and 2 carry all of it:\nthe policy gradient and its baselines",
+        fontsize=10,
+        color="#444444",
+    )
+    return figure
+
+
+FIGURES = {"workflow": workflow, "two_loops": two_loops, "estimates": estimates, "learning": learning}
 
 
 def write_all(folder: Path = FOLDER) -> None:

@@ -143,7 +143,7 @@ def optimal_baseline(logits: Float[Array, " A"], rewards: Float[Array, " A"]) ->
     """The number b that makes `gradient_variance` least: b* = E[r |1_y - p|²] / E[|1_y - p|²].
 
     It weighs rewards by the squared length of the score; the value V = E[r] does not. Where the policy is so sure that all
-    scores it meets are exactly zero, every b is as good and V is returned. Source: Weaver & Tao (2001).
+    scores it meets are exactly zero, every b is as good and V is returned. Source: Greensmith et al. (2004).
 
     >>> round(optimal_baseline(np.log([0.9, 0.1]), np.array([1.0, 0.0])), 6)
     0.1

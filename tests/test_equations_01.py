@@ -98,6 +98,19 @@ def test_cloning_softmax(equation):
     equation.rejects("teacher alone", check, lambda k: q[k])
 
 
+@pytest.mark.equation("eq-example-cloning", way="finite difference")
+def test_example_cloning(equation):
+    logits, teacher = np.log([1.0, 2.0, 1.0]), np.array([0.5, 0.25, 0.25])
+
+    def check(numbers):
+        slope = numerical_gradient(lambda z: float(teacher @ np.log(probabilities_of(z))), logits)
+        assert_close(np.array(numbers), slope, "the example's cloning gradient", TOLERANCE)
+
+    equation.holds(check, [1 / 4, -1 / 4, 0])
+    equation.rejects("sign flipped", check, [-1 / 4, 1 / 4, 0])
+    equation.rejects("teacher alone", check, [1 / 2, 1 / 4, 1 / 4])
+
+
 @pytest.mark.equation("eq-cloning-kl", way="enumeration")
 def test_cloning_is_forward_kl(equation):
     def left(world):
@@ -271,6 +284,21 @@ def test_head_gradient(equation):
     equation.rejects("sign flipped", check, lambda s, h: -np.outer(s, h), lambda s, m: m.T @ s)
     equation.rejects("transposed", check, lambda s, h: np.outer(h, s), lambda s, m: m.T @ s)
     equation.rejects("sign of the features' gradient", check, np.outer, lambda s, m: -m.T @ s)
+
+
+@pytest.mark.equation("eq-example-head", way="finite difference")
+def test_example_head(equation):
+    features = np.array([1.0, 2.0])
+    # Logits with 1_y - p = (3/4, -1/2, -1/4) for the first answer: p = (1/4, 1/2, 1/4), from a head that is not special.
+    head = np.column_stack([np.log([1.0, 2.0, 1.0]) - 2 * np.array([0.3, -0.7, 1.1]), [0.3, -0.7, 1.1]])
+
+    def check(table):
+        slope = numerical_gradient(lambda m: float(np.log(probabilities_of(m @ features)[0])), head)
+        assert_close(np.array(table), slope, "the example's gradient of the head", TOLERANCE)
+
+    equation.holds(check, [[3 / 4, 3 / 2], [-1 / 2, -1], [-1 / 4, -1 / 2]])
+    equation.rejects("sign flipped", check, [[-3 / 4, -3 / 2], [1 / 2, 1], [1 / 4, 1 / 2]])
+    equation.rejects("features exchanged", check, [[3 / 2, 3 / 4], [-1, -1 / 2], [-1 / 2, -1 / 4]])
 
 
 @pytest.mark.equation("eq-backprop", way="finite difference")

@@ -222,6 +222,33 @@ def test_learned_baseline(equation):
     equation.rejects("plain mean of the arms", check, lambda logits, rewards: float(rewards.mean()))
 
 
+@pytest.mark.equation("eq-learned-variance", way="enumeration")
+def test_learned_variance(equation):
+    """The law of b_n by its two moments, iterated to rest; the estimates by enumeration around a three-point b_n."""
+
+    def check(factor, square=True):
+        for (logits, rewards, sd), rate in zip(bandits(), (0.1, 0.5, 0.9) * 4, strict=False):
+            p, gradient = probabilities_of(logits), slope(logits, rewards)
+            value = float(p @ rewards)
+            reward_variance = float(p @ (rewards - value) ** 2) + sd**2
+            moment = 0.0
+            for _ in range(2000):
+                moment = (1 - rate) ** 2 * moment + rate**2 * reward_variance
+            # A baseline of mean V and this variance: V or V ± spread, the latter with probability 1/4 each.
+            spread, total = (2 * moment) ** 0.5, 0.0
+            for b, weight in ((value, 0.5), (value - spread, 0.25), (value + spread, 0.25)):
+                rows = noisy_estimates(logits, rewards, sd, b)
+                total += weight * sum(w * np.sum((row - gradient) ** 2) for w, row in rows)
+            mean_square = float(p @ squared_score_norms(logits)) if square else 1.0
+            formula = gradient_variance(logits, rewards, value, sd**2) + factor(rate) * reward_variance * mean_square
+            assert_close(formula, total, "the variance with a learned baseline", TOLERANCE)
+
+    equation.holds(check, lambda a: a / (2 - a))
+    equation.rejects("rate alone", check, lambda a: a)
+    equation.rejects("upside down", check, lambda a: (2 - a) / a)
+    equation.rejects("score's length left out", check, lambda a: a / (2 - a), square=False)
+
+
 def expected_group_update(logits, rewards, samples, baseline):
     """E[(1/N) Σ_n (r_{y_n} - b_n) g_{y_n}], by enumeration of all K^N groups."""
     p, mean = probabilities_of(logits), np.zeros(len(logits))

@@ -36,7 +36,9 @@ def parse_reference(text: str) -> tuple[str, str, str]:
     """
     parts = text.split()
     if len(parts) != 3 or "|" in text:
-        raise ValueError("write {card}`name metric format`, for example {card}`reinforce_bandit variance_none.known .3f`")
+        raise ValueError(
+            "write {card}`name metric format`, for example {card}`reinforce_bandit variance_none.known .3f`"
+        )
     return parts[0], parts[1], parts[2]
 
 

@@ -158,7 +158,7 @@ QUESTION = Question(
         ),
         "normaliser forgotten": Wrong(
             normaliser_forgotten,
-            "This is the gradient of the logit s_y alone. log p_y is that logit minus the log of a sum of "
+            "This is the gradient of the logit z_y alone. log p_y is that logit minus the log of a sum of "
             "exponentials, and the second part depends on W too.",
         ),
         "gradient of p": Wrong(
@@ -172,7 +172,7 @@ QUESTION = Question(
         ),
         "times the matrix": Wrong(
             times_the_matrix,
-            "The second factor should be the features and not W itself: s = W h is linear in W, so its derivative"
+            "The second factor should be the features and not W itself: z = W h is linear in W, so its derivative"
             " by W holds only h.",
         ),
     },

@@ -10,7 +10,7 @@ Say for each statement whether it is true of cloning ("MLE"), of REINFORCE ("RL"
 - **c**: the update is a weight times the score of the answer
 - **d**: the reward is differentiated with respect to the answer
 - **e**: the data stay valid, without correction, after the policy has changed
-- **f**: its optimum can earn more than the teacher does, at temperature one
+- **f**: its optimum, when it answers by its own probabilities, can earn more than the teacher
 - **g**: a constant added to the weight of every sample leaves the expected update unchanged
 - **h**: each token's target is known in advance
 

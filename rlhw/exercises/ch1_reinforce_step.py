@@ -1,4 +1,4 @@
-"""Question ch1-reinforce-step: one step of reinforce."""
+"""Question ch1-reinforce-step: one step of REINFORCE."""
 
 import numpy as np
 
@@ -167,7 +167,7 @@ QUESTION = Question(
         "policy counted twice": Wrong(
             policy_counted_twice,
             "The score is multiplied by p_y although y was drawn from p. The draw has already put that "
-            "probability in, so it is counted twice: the slip E[r ∂π].",
+            "probability in, so it is counted twice.",
         ),
         "greedy arm": Wrong(
             greedy_arm,

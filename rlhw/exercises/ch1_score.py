@@ -166,7 +166,8 @@ QUESTION = Question(
         ),
         "counted from one": Wrong(
             counted_from_one,
-            "The 1 stands one place too early. Actions are counted from 0 here, so action 1 is the second arm.",
+            "The 1 stands one place too early (for action 0, at the far end). Actions are counted from 0 here: "
+            "action 1 is the second arm.",
         ),
         "no max subtraction": Wrong(
             no_max_subtraction,

@@ -13,6 +13,7 @@ $y\sim p$: an array of K numbers. (The rewards drop out.)
 
 STUB = """
 def baseline_bias(logits, peeking):
+    p = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
     ...
 """
 

@@ -142,7 +142,7 @@ QUESTION = Question(
         ),
         "not divided": Wrong(
             not_divided,
-            "This is the upper half of the fraction. Divided by E[|s|²] it becomes a weighted mean of the "
+            "This is the upper half of the fraction. Divided by E[|g|²] it becomes a weighted mean of the "
             "rewards, which lies between the smallest and the largest.",
         ),
         "policy left out": Wrong(
@@ -156,7 +156,7 @@ QUESTION = Question(
         ),
         "own component only": Wrong(
             own_component_only,
-            "Your |s|² holds only the component of the sampled arm, which is enough for two arms but not for "
+            "Your |g|² holds only the component of the sampled arm, which is enough for two arms but not for "
             "more. The score has K components, and all their squares are added.",
         ),
         "policy counted twice": Wrong(

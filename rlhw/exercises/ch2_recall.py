@@ -36,7 +36,10 @@ QUESTION = Question(
     minutes=5,
     text=TEXT.strip(),
     stub=STUB.strip(),
-    law="The score is 1_y - p, the exact gradient is p (r - V), and the expected score is zero.",
+    law=(
+        "At least one of the three differs. (1) What happened minus what was expected. "
+        "(2) A probability times an advantage. (3) A constant is a reward too."
+    ),
     expected=expected,
     parts=(Part("three numbers", 3, cases=1),),
     right=RIGHT,

@@ -11,7 +11,7 @@ class SoftmaxPolicy(Widget):
     """Probabilities p = softmax(z) of three arms and the score 1_y - p of the sampled arm y, as bars.
 
     `logits` are z_1, z_2, z_3; `action` is y counted from 0, as in `rlhw.policy_gradient.score`. With `show_step` the
-    picture also has the probabilities after one ascent step, s + eta r (1_y - p), eta = `step_size`, r = `reward`.
+    picture also has the probabilities after one ascent step, z + eta r (1_y - p), eta = `step_size`, r = `reward`.
     """
 
     TWIN: ClassVar[dict[str, str]] = {

@@ -47,12 +47,10 @@ def book(request) -> Path:
 # Playwright keeps an event loop running in this thread while it is up, and asyncio.run() (notebooks) fails meanwhile.
 # So the browser lives as long as one module's tests, not as long as the session.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(require) -> Iterator[Browser]:
     """A headless Chromium; without one the tests are skipped at home and fail where CI is set."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        reason = "the browser tests need Chromium: install the package chromium"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    program = next(filter(None, found), None) or require("chromium", "it opens the pages of the book")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield chromium

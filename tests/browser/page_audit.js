@@ -138,14 +138,16 @@ window.pageAudit ??= (() => {
     return moving ? [`${describe(moving)} has transitions for a reader who asked for none`] : [];
   };
 
-  // Formulas have hundreds of elements each, all MathJax's. For axe a word of the same size stands in for them.
+  // Formulas have hundreds of elements each, all MathJax's. For axe a word in a box of the same size stands in for them;
+  // it stands at the box's right end, because axe asks whether there is something to scroll to.
   let insides = [];
   const foldFormulas = () => {
-    const sizes = all("mjx-container").map((formula) => [formula, formula.scrollWidth, formula.scrollHeight]);
+    const sizes = all("mjx-container").map((formula) => [formula, formula.getBoundingClientRect()])
+      .map(([formula, box]) => [formula, Math.max(formula.scrollWidth, box.width), Math.max(formula.scrollHeight, box.height)]);
     insides = sizes.map(([formula, width, height]) => {
       const word = document.createElement("span");
       word.textContent = "formula";
-      word.style.cssText = `display: inline-block; width: ${width}px; height: ${height}px; font-size: 2px`;
+      word.style.cssText = `display: inline-block; width: ${width}px; height: ${height}px; font-size: 2px; text-align: right`;
       const inside = [...formula.childNodes];
       formula.replaceChildren(word);
       return [formula, inside];
@@ -153,9 +155,25 @@ window.pageAudit ??= (() => {
   };
   const unfoldFormulas = () => insides.forEach(([formula, inside]) => formula.replaceChildren(...inside));
 
+  // Contrast is axe's dearest question, and text that looks the same has the same answer: one element for each look.
+  const looks = () => {
+    const text = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim().length > 1);
+    const key = (element) => {
+      const own = getComputedStyle(element);
+      const parts = [own.color, own.fontSize, own.fontWeight, own.position, own.textShadow];
+      for (let box = element; box; box = box.parentElement) {
+        const { backgroundColor, backgroundImage, opacity, filter } = getComputedStyle(box);
+        parts.push(backgroundColor, backgroundImage, opacity, filter);
+      }
+      return parts.filter((part) => !["rgba(0, 0, 0, 0)", "none", "1"].includes(part)).join();
+    };
+    const shownTexts = all("body *").filter((element) => text(element) && shown(element));
+    return [...new Map(shownTexts.map((element) => [key(element), element])).values()];
+  };
+
   const links = () => all("a[href]").map((link) => link.href);
   const icons = () => all("link[rel~=icon]").map((link) => link.href);
   const theme = () => [document.documentElement.dataset.theme || ""];
 
-  return { structure, pictures, mathematics, overflow, focus, figuresInDark, motion, paper, foldFormulas, unfoldFormulas, links, icons, theme };
+  return { structure, pictures, mathematics, overflow, focus, figuresInDark, motion, paper, foldFormulas, unfoldFormulas, looks, links, icons, theme };
 })()

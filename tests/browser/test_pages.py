@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from page_audit import ask, audit, audit_loading, listening, open_page
+from page_audit import ask, audit, audit_loading, audit_theme, listening, open_page
 from serving import PROJECT, served
 from weights import PROPERTY
 
@@ -62,11 +62,11 @@ def test_every_page_is_audited(book):
     )
 
 
-class TestByHttp:
-    """The whole audit; xdist keeps a class together, so these and the rest of the module can run side by side."""
+class TestLight:
+    """The whole audit, by http. xdist keeps a class together; the classes can run side by side."""
 
     @pytest.mark.parametrize("page", PAGES)
-    def test_light(self, page_of, web, page, record_property):
+    def test_page(self, page_of, web, page, record_property):
         reader, loaded = page_of("light"), set()
         problems = audit(reader, web.url(page), loaded)
         assert ask(reader, "theme") == ["light"]
@@ -80,10 +80,14 @@ class TestByHttp:
             problems.append(f"the page weighs {weight} bytes after gzip; at most {MOST_BYTES} are allowed")
         assert not problems, sentences(problems)
 
+
+class TestDark:
+    """What depends on the theme, by http."""
+
     @pytest.mark.parametrize("page", PAGES)
-    def test_dark(self, page_of, web, page):
+    def test_page(self, page_of, web, page):
         reader = page_of("dark")
-        problems = audit(reader, web.url(page))
+        problems = audit_theme(reader, web.url(page))
         assert ask(reader, "theme") == ["dark"]
         assert not problems, sentences(problems)
 

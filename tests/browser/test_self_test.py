@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from page_audit import audit, audit_loading
+from page_audit import audit, audit_loading, audit_theme
 from serving import PROJECT, Site, on_disk, served
 
 GOOD = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>A good page</title>
+<title>A good page</title><link rel="icon" href="data:,">
 <script>document.documentElement.dataset.theme = localStorage.getItem("theme");</script>
 <style>
 body { margin: 1rem; background: #fff; color: #222 }
@@ -139,7 +139,12 @@ def write(folder: Path, fault: str = "") -> str:
 def test_good_page_has_no_problem(folder, pages, page_of, theme):
     loaded, name = set(), write(folder)
     assert audit(page_of(theme), pages.url(name), loaded) == []
-    assert {pages.file(url).name for url in loaded} == {name, "dot.svg"}
+    assert loaded == {pages.url(name), pages.url("dot.svg")}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_good_page_has_no_problem_of_theme(folder, pages, page_of, theme):
+    assert audit_theme(page_of(theme), pages.url(write(folder))) == []
 
 
 def test_good_page_has_no_problem_from_disk(folder, page_of):
@@ -158,8 +163,8 @@ def test_fault_is_named(folder, pages, page_of, name):
 def test_fault_of_the_dark_theme_is_named(folder, pages, page_of, name):
     fault, words = DARK_FAULTS[name]
     url = pages.url(write(folder, fault))
-    assert any(words in sentence for sentence in audit(page_of("dark"), url))
-    assert audit(page_of("light"), url) == []
+    assert [words in sentence for sentence in audit_theme(page_of("dark"), url)] == [True]
+    assert audit_theme(page_of("light"), url) == []
 
 
 @pytest.mark.parametrize(
