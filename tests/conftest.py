@@ -20,7 +20,7 @@ jaxtyping.install_import_hook("rlhw", "beartype.beartype")
 def path_of(tool: str, reason: str) -> str:
     """Path of a command that a test needs. Where it is missing the test is skipped at home and fails in CI.
 
-    `reason` says what the command is needed for: `require("node", "it runs the widgets' JavaScript")`.
+    `reason` says what the command is needed for: `path_of("node", "it runs the widgets' JavaScript")`.
     """
     path = shutil.which(tool)
     if path is None:

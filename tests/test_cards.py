@@ -97,7 +97,9 @@ def test_report_says_met_or_short(folder, capsys):
 
 
 @pytest.mark.parametrize("name", cards.names())
-def test_committed_cards_are_whole_and_current(name):
+def test_committed_cards_are_whole(name):
+    """A card may be older than the code: the page says so then, and `make bench` measures again."""
     card = cards.read(name)
     assert card["name"] == name
-    assert cards.stale(name) == [], "the code has changed since: run `make bench`"
+    assert cards.table(name).count("\n") == len(card["metrics"]) + 1
+    assert set(cards.stale(name)) <= set(card["modules"])

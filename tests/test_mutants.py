@@ -74,7 +74,6 @@ def test_a_promise_is_broken_when_the_guard_is_taken_away(law):
 
 
 def test_nine_in_ten_mechanical_mutants_are_killed_and_every_survivor_is_explained():
-    pytest.importorskip("cosmic_ray")
     outcomes = list(mechanical.run(mechanical.mutants(mutants.subjects())))
     assert {mutant.law for mutant, _ in outcomes} == set(mutants.law_names())
     assert len(outcomes) >= 300
@@ -96,7 +95,6 @@ def test_a_mutant_that_does_not_end_or_takes_its_process_down_is_killed_and_the_
 
 
 def test_the_changes_of_a_small_function():
-    pytest.importorskip("cosmic_ray")
     source = """def f(a: "A | B", b=1):
     '''a - 2'''
     if a < b:
