@@ -67,7 +67,9 @@ def measure(clone: Path) -> dict[str, dict]:
     changed, _ = shell("git status --porcelain", clone)
     metrics["notebooks"] = bounded("files that make notebooks changes", len(changed.splitlines()), "= 0", not changed)
 
-    text, _ = shell("RLHW_BOOK=_build/html .venv/bin/python -m pytest -q tests/browser/test_pages.py", clone)
+    text, _ = shell(
+        "RLHW_BOOK=_build/html .venv/bin/python -m pytest -q -n 2 --dist loadscope tests/browser/test_pages.py", clone
+    )
     pages, failed = numbers(r"(\d+) passed", text)[0], 0.0
     heaviest = max(
         numbers(r"^\s*([\d.]+) kB", line)[0] for line in text.splitlines() if re.match(r"\s*[\d.]+ kB", line)

@@ -69,10 +69,11 @@ class Site:
 
     def file(self, url: str) -> Path | None:
         """The file behind an address of this site; None where the address leads out of it or to no file."""
-        plain = unquote(url.partition("#")[0].partition("?")[0])
-        if not plain.startswith(self.address):
+        # Both sides unquoted: a folder's name may hold a space, which stands as %20 in its address.
+        plain, home = unquote(url.partition("#")[0].partition("?")[0]), unquote(self.address)
+        if not plain.startswith(home):
             return None
-        path = (self.folder / plain.removeprefix(self.address)).resolve()
+        path = (self.folder / plain.removeprefix(home)).resolve()
         path = path / "index.html" if path.is_dir() else path
         return path if path.is_file() and path.is_relative_to(self.folder) else None
 
