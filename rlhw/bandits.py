@@ -20,7 +20,7 @@ Rule = Callable[[Float[Array, " A"], Int[Array, " A"]], Float[Array, " A"]]
 class Bandit:
     """Arms with mean rewards `means` (A) and Gaussian noise of standard deviation `sd` on every pull.
 
-    Raises ValueError when a mean is not finite or sd is negative. `bernoulli` makes arms that pay 0 or 1.
+    Raises ValueError when a mean is not finite or sd is negative. A `BernoulliBandit` has arms that pay 0 or 1.
     """
 
     means: Float[Array, " A"]

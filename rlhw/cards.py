@@ -177,13 +177,14 @@ def stale(name: str) -> list[str]:
 
 
 def table(name: str) -> str:
-    """The card as a Markdown table: what, value with its spread over seeds, known answer."""
-    rows = ["| what | measured | known answer |", "| --- | --- | --- |"]
+    """The card as a Markdown table: what, value with its spread over seeds, and the known answer or bound beside it."""
+    rows = ["| what | measured | known answer or bound |", "| --- | --- | --- |"]
     for entry in read(name)["metrics"].values():
-        unit = f" {entry['unit']}" if entry.get("unit") else ""
+        unit = f" {entry['unit']}" if entry.get("unit", "1") != "1" else ""
         spread = f" ({entry['low']:.3g} to {entry['high']:.3g})" if "low" in entry else ""
-        known = f"{entry['known']:.4g}" if "known" in entry else ""
-        rows.append(f"| {entry['meaning']} | {entry['value']:.4g}{unit}{spread} | {known} |")
+        beside = f"{entry['known']:.4g}" if "known" in entry else entry.get("bound", "")
+        verdict = "" if "met" not in entry else (", met" if entry["met"] else ", SHORT")
+        rows.append(f"| {entry['meaning']} | {entry['value']:.4g}{unit}{spread} | {beside}{verdict} |")
     return "\n".join(rows)
 
 

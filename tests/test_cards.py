@@ -32,6 +32,16 @@ def test_round_trip(folder):
     assert cards.names() == ["toy"]
 
 
+def test_table_shows_bounds_and_no_unit_where_there_is_none(folder):
+    write(
+        {
+            "a": cards.metric("share", 0.5, unit="1", bound=">= 0.4", met=True),
+            "b": cards.metric("time", 9.0, unit="s", bound="< 5 s", met=False),
+        }
+    )
+    assert cards.table("toy").splitlines()[2:] == ["| share | 0.5 | >= 0.4, met |", "| time | 9 s | < 5 s, SHORT |"]
+
+
 def test_median_of_an_even_number_of_seeds():
     assert cards.metric("x", [1.0, 2.0, 3.0, 10.0, 20.0, 30.0])["value"] == 6.5
 
