@@ -6,6 +6,19 @@ Map, chapter by chapter:
 
     1  Policy gradient             symbolic (the proofs), policy_gradient (softmax, score, exact gradient)
     2  REINFORCE on a toy bandit   bandits (arms, action rules, regret), policy_gradient (estimates and baselines)
+    3  Behavior cloning of GPT-2   language_model (load, generate), logprobs, behavior_cloning
+    4  Human preferences           preferences (comparisons, Label Studio, agreement, Elo)
+    5  Reward model                reward_model (heads, losses, training), calibration
+
+What they are measured on:
+
+    tiny_tldr   a small forum with a teacher, a gold reward and an annotator, all exact; tiny: the GPT-2 that knows its words
+    tabular_lm  a table that speaks as a language model does: every answer can be enumerated
+
+What the training loops share:
+
+    batches     prompts with K answers each, their masks and order       training    guarded step, schedule, early stopping
+    checkpoint  whole files, resuming bit for bit                         saving      folders whole or not at all
 
 In every chapter:
 

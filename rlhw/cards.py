@@ -18,7 +18,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent
 # In a checkout the cards stand beside the package; a wheel carries them inside it.
 FOLDER = PACKAGE / "results" if (PACKAGE / "results").is_dir() else PACKAGE.parent / "results"
-VERSIONED = ("numpy", "scipy", "sympy", "torch", "transformers")
+VERSIONED = ("numpy", "scipy", "sympy", "torch", "transformers", "trl")
 
 SCHEMA = {
     "type": "object",
@@ -199,8 +199,12 @@ def report(name: str) -> bool:
 
 
 def _digest(module: str) -> str:
-    path = PACKAGE.parent / (module.replace(".", "/") + ".py")
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "0" * 64
+    """The sha256 of a module's source; of a package: of all its sources, in the order of their names. Zeros: no such module."""
+    path = PACKAGE.parent / module.replace(".", "/")
+    files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+    if not all(file.is_file() for file in files):
+        return "0" * 64
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _versions() -> dict[str, str]:

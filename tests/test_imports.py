@@ -24,14 +24,16 @@ ARROWS = {
     "language_model": {"batches", "logprobs"},
     "tabular_lm": {"batches", "logprobs"},
     "rollouts": {"batches", "logprobs", "language_model"},
-    "behavior_cloning": {"batches", "logprobs"},
-    "reward_model": {"batches", "logprobs"},
+    "training": {"batches"},
+    "behavior_cloning": {"batches", "logprobs", "training"},
+    "reward_model": {"batches", "logprobs", "training", "calibration", "saving"},
+    "checkpoint": {"same_model", "saving"},
     "dpo": {"batches", "logprobs"},
     "ppo": {"batches", "logprobs", "rollouts"},
     "grpo": {"batches", "logprobs", "rollouts", "ppo"},
     "exercises": {"laws", "policy_gradient", "bandits"},
     "grading": {"laws"},
-    "mutants": {"laws", "policy_gradient", "bandits", "symbolic"},
+    "mutants": {"laws", "policy_gradient", "bandits", "symbolic", "batches"},
     "session": {"rlhw", "plots", "exercises"},
     "repository": {"rlhw"},
     "notebook_rules": {"repository", "exercises"},
@@ -45,7 +47,7 @@ ARROWS = {
 # These may load something heavy when they are imported; every other module may not.
 TORCH_MODULES = {
     *("batches", "logprobs", "language_model", "tabular_lm", "rollouts", "behavior_cloning", "reward_model"),
-    *("ppo", "dpo", "grpo", "checkpoint", "pipeline"),
+    *("ppo", "dpo", "grpo", "checkpoint", "pipeline", "training", "calibration", "saving", "same_model"),
 }
 HEAVY_MODULES = TORCH_MODULES | {"plots"}
 

@@ -185,7 +185,7 @@ def test_the_laws_reject_torch_along_the_wrong_sign():
         laws.check_softmax(laws.as_numpy(lambda z: torch.softmax(-z, -1)))
 
 
-def test_as_numpy_hands_in_float64_tensors_and_leaves_the_rest():
+def test_as_numpy_hands_in_tensors_and_leaves_what_is_no_array():
     import torch
 
     seen = []
@@ -194,14 +194,44 @@ def test_as_numpy_hands_in_float64_tensors_and_leaves_the_rest():
         seen.extend(arguments)
         return (arguments[0] * scale).requires_grad_()
 
-    actions = np.array([0, 1])
-    out = laws.as_numpy(fn)(np.array([1.0, 2.0], dtype=np.float32), actions, 3, scale=2.0)
+    inputs = np.array([1.0, 2.0], dtype=np.float32), np.array([0, 1]), np.array([True, False]), 3, 0.5, "k1"
+    out = laws.as_numpy(fn)(*inputs, scale=2.0)
     assert isinstance(out, np.ndarray)
     assert out.dtype == np.float64
     np.testing.assert_array_equal(out, [2.0, 4.0])
-    assert seen[0].dtype == torch.float64
-    assert seen[1] is actions
-    assert seen[2] == 3
+    assert [tensor.dtype for tensor in seen[:3]] == [torch.float64, torch.int64, torch.bool]
+    assert seen[3:] == [3, 0.5, "k1"]
+
+
+def scaled_dot(x, y, power):
+    return (x**power * y).sum(-1)
+
+
+@pytest.mark.parametrize("argument", [0, 1])
+def test_gradient_of_either_argument_by_autograd_and_by_differences(argument):
+    rng = np.random.default_rng(0)
+    x, y, weights = rng.uniform(1, 2, (3, 4)), rng.uniform(1, 2, (3, 4)), rng.standard_normal(3)
+    expected = weights[:, None] * (3 * x**2 * y if argument == 0 else x**3)
+    for fn, tolerance in ((laws.as_numpy(scaled_dot), 1e-12), (scaled_dot, 1e-7)):
+        got = laws.gradient_of(fn, x, y, 3, weights=weights, argument=argument)
+        np.testing.assert_allclose(got, expected, atol=tolerance)
+
+
+def test_a_function_that_is_cut_off_has_a_gradient_of_zero():
+    cut = laws.as_numpy(lambda x, y: scaled_dot(x.detach(), y, 2))
+    gradient = laws.gradient_of(cut, np.ones((2, 2)), np.ones((2, 2)), weights=np.ones(2))
+    np.testing.assert_array_equal(gradient, np.zeros((2, 2)))
+    wholly = laws.as_numpy(lambda x: x.detach().sum(-1))
+    np.testing.assert_array_equal(laws.gradient_of(wholly, np.ones((2, 2)), weights=np.ones(2)), np.zeros((2, 2)))
+
+
+def test_log_probabilities_of_stays_finite_and_agrees_with_scipy():
+    rows = np.random.default_rng(1).standard_normal((2, 3, 4)) * 5
+    np.testing.assert_allclose(laws.log_probabilities_of(rows), scipy.special.log_softmax(rows, -1), rtol=1e-12)
+    far = laws.log_probabilities_of(np.array([0.0, -5000.0, -np.inf]))
+    np.testing.assert_array_equal(far, [0.0, -5000.0, -np.inf])
+    with np.errstate(divide="ignore"):
+        assert np.isneginf(np.log(scipy.special.softmax([0.0, -5000.0]))[1]), "the plain form loses it"
 
 
 def test_the_two_gradients_agree():

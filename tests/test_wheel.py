@@ -22,6 +22,7 @@ print("version", importlib.metadata.version("rlhw"))
 print("cards", *sorted(cards.names()))
 print("questions", *exercises.names())
 print("widgets", *sorted(path.name for path in package.glob("widgets/*.mjs")))
+print("tiny", *sorted(path.name for path in package.glob("tiny/*")))
 print("typed", (package / "py.typed").is_file())
 print("shown", len(SoftmaxPolicy()._esm) > 1000)
 """
@@ -61,6 +62,7 @@ def assert_complete(python: Path, folder: Path) -> None:
     assert facts["cards"] == sorted(path.stem for path in (ROOT / "results").glob("*.json") if path.stem != "equations")
     assert facts["questions"] == exercises.names()
     assert facts["widgets"] == sorted(path.name for path in (ROOT / "rlhw/widgets").glob("*.mjs"))
+    assert facts["tiny"] == sorted(path.name for path in (ROOT / "rlhw/tiny").iterdir())
     assert facts["typed"] == ["True"]
     assert facts["shown"] == ["True"]
     empty = folder / "empty"
@@ -79,7 +81,8 @@ def test_the_wheel_holds_the_library_and_its_licences_only(wheel):
 
 
 def test_the_wheel_stays_small(wheel):
-    assert wheel.stat().st_size < 2 * MEGABYTE
+    """Eight megabytes are the promise (benchmarks/wheel.py); half of it leaves room for the chapters to come."""
+    assert wheel.stat().st_size < 4 * MEGABYTE
 
 
 def test_the_installed_wheel_runs_and_finds_its_data(wheel, tmp_path):

@@ -1,6 +1,6 @@
 """Implementations that are wrong on purpose: every one must be rejected by its law.
 
-Two kinds. By hand (`policy_gradient.py`, `bandits.py`): named slips that people make. Mechanical (`mechanical.py`): one
+Two kinds. By hand (one file a subject, named as in `rlhw.laws`): slips that people make. Mechanical (`mechanical.py`): one
 operator, number or name changed in the source of our own functions. `rlhw laws --mutants` shows both.
 """
 
@@ -12,10 +12,12 @@ from collections.abc import Callable
 import numpy as np
 
 from rlhw import laws
-from rlhw.mutants import bandits, policy_gradient
+from rlhw.mutants import bandits, comparisons, language_models, policy_gradient, sampling, sequences
+from rlhw.mutants.adapters import ADAPTERS
 from rlhw.mutants.promises import PROMISES
+from rlhw.mutants.survivors import SURVIVORS
 
-CHAPTERS = (policy_gradient, bandits)
+CHAPTERS = (policy_gradient, bandits, sequences, comparisons, language_models, sampling)
 LEAST_SHARE = 0.9
 NOT_RUN = (
     "mechanical mutants were not run: they need cosmic-ray, which is part of the extra dev. "
@@ -24,7 +26,7 @@ NOT_RUN = (
 
 
 def law_names() -> list[str]:
-    """Every law of `rlhw.laws`: the names that begin with check_, in the order of the file."""
+    """Every law of `rlhw.laws`: the names that begin with check_."""
     return [name for name in vars(laws) if name.startswith("check_")]
 
 
@@ -44,17 +46,23 @@ def load(address: str) -> Callable:
     return getattr(importlib.import_module(module), name)
 
 
-def broken_law(law: str, fn: Callable, promises: bool = False) -> str:
+def dressed(law: str, fn: Callable) -> Callable:
+    """A function of the library in the form that its law calls; `adapters.py` says which."""
+    return ADAPTERS[law](fn) if law in ADAPTERS else fn
+
+
+def broken_law(law: str, fn: Callable, ours: bool = False) -> str:
     """What `law` says against fn: "law: its sentence", or the error that fn itself died of; "" when the law holds.
 
-    With promises=True fn is also held to the errors and defaults that our docstrings state.
+    fn is in the form that the law calls. With ours=True it is a function as the library has it: it is dressed for its law,
+    and then held to the errors and defaults that our docstrings state.
     """
-    checks = [getattr(laws, law)] + ([PROMISES[law]] if promises and law in PROMISES else [])
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
-            for check in checks:
-                check(fn)
+            getattr(laws, law)(dressed(law, fn) if ours else fn)
+            if ours and law in PROMISES:
+                PROMISES[law](fn)
         except AssertionError as error:
             return f"law: {error}"
         except Exception as error:
@@ -66,7 +74,7 @@ def main(mutants: bool = False) -> int:
     """The verb `rlhw laws [--mutants]`: 0 when every law holds and (with mutants) every mutant is killed, else 1.
 
     Killed means that the law raised AssertionError; a mechanical mutant that dies of an error of its own is killed too.
-    Mechanical survivors that `mechanical.SURVIVORS` explains as doing no harm are shown, and left out of the last line.
+    Mechanical survivors that `survivors.py` explains as doing no harm are shown, and left out of the last line.
     """
     return _mutants() if mutants else _laws()
 
@@ -74,7 +82,7 @@ def main(mutants: bool = False) -> int:
 def _laws() -> int:
     broken = 0
     for law, address in subjects().items():
-        sentence = broken_law(law, load(address), promises=True)
+        sentence = broken_law(law, load(address), ours=True)
         broken += bool(sentence)
         print(f"{'BROKEN' if sentence else 'holds '}  {law:26} {address}")
         if sentence:
@@ -111,14 +119,12 @@ def _mutants() -> int:
 
 def _report(outcomes: list) -> tuple[int, bool]:
     """Print the mechanical survivors with their reasons; (how many are explained, whether all is well)."""
-    from rlhw.mutants.mechanical import SURVIVORS
-
     survivors = [mutant for mutant, sentence in outcomes if not sentence]
     stale = set(SURVIVORS) - {mutant.key for mutant in survivors}
     for mutant in survivors:
         print(f"survivor of {mutant.law}: {mutant.key}\n    {SURVIVORS.get(mutant.key, 'NOT EXPLAINED')}")
     for key in sorted(stale):
-        print(f"STALE: mechanical.SURVIVORS explains a mutant that no longer survives: {key}")
+        print(f"STALE: survivors.py explains a mutant that no longer survives: {key}")
     explained = sum(mutant.key in SURVIVORS for mutant in survivors)
     killed = len(outcomes) - len(survivors)
     by_law = sum(sentence.startswith("law") for _, sentence in outcomes)

@@ -9,22 +9,11 @@ from collections.abc import Callable
 import numpy as np
 
 from rlhw.laws import assert_close
+from rlhw.mutants import tensor_promises
+from rlhw.mutants.refusals import refuses
 
 NAN, INFINITY = float("nan"), float("inf")
 LOGITS, REWARDS, ACTIONS = np.array([0.2, -0.4, 1.1]), np.array([1.0, -2.0, 0.5]), np.array([2, 0, 0, 1])
-
-
-def refuses(argument: str, *calls: Callable[[], object]) -> None:
-    """AssertionError unless each call raises a ValueError whose sentence begins with the argument's name."""
-    for number, call in enumerate(calls):
-        try:
-            call()
-        except ValueError as error:
-            message = str(error)
-            assert message.startswith(argument), f"the refusal must begin with {argument}: {message!r}"
-            assert message.endswith("."), f"the refusal must be a whole sentence: {message!r}"
-        else:
-            raise AssertionError(f"bad {argument} must be refused with ValueError; case {number} gets through.")
 
 
 def refuses_bad_logits(fn: Callable) -> None:
@@ -78,4 +67,4 @@ PROMISES: dict[str, Callable[[Callable], None]] = {
     "check_leave_one_out": refuses_lonely_samples,
     "check_epsilon_greedy": refuses_bad_epsilon,
     "check_ucb": refuses_bad_widths,
-}
+} | tensor_promises.PROMISES

@@ -1,0 +1,56 @@
+# ruff: noqa: F401 - whichever file a law stands in, its name is rlhw.laws.check_<name>.
+"""Laws: what must hold of any implementation, and the oracles that say so.
+
+`check_<name>(fn)` takes an implementation and raises AssertionError with a sentence that names the broken law. The same
+laws hold our own functions, reject the mutants in `rlhw.mutants`, and judge learners' answers. Nothing of rlhw is
+imported here: an oracle that calls what it judges judges nothing.
+"""
+
+from rlhw.laws.bandits import check_epsilon_greedy, check_greedy, check_regret, check_ucb
+from rlhw.laws.comparisons import check_bradley_terry_loss, check_pairwise_loss, check_plackett_luce_loss
+from rlhw.laws.language_models import (
+    check_response_logprobs,
+    check_response_states,
+    check_reward_model,
+    check_sequence_logprobs,
+)
+from rlhw.laws.oracles import (
+    TOLERANCE,
+    Array,
+    as_numpy,
+    assert_close,
+    enumerate_sequences,
+    expected_value,
+    gradient_of,
+    log_probabilities_of,
+    numerical_gradient,
+    policies,
+    probabilities_of,
+    torch_gradient,
+)
+from rlhw.laws.policy_gradient import (
+    check_cloning_gradient,
+    check_entropy,
+    check_exact_gradient,
+    check_gradient_variance,
+    check_leave_one_out,
+    check_log_softmax,
+    check_optimal_baseline,
+    check_reinforce_estimates,
+    check_sample_actions,
+    check_score,
+    check_softmax,
+    check_squared_score_norms,
+    check_weighted_scores,
+)
+from rlhw.laws.sampling import check_generate, check_invert, check_sampling_law
+from rlhw.laws.sequences import (
+    check_bc_loss,
+    check_kl_estimate,
+    check_last_token,
+    check_masked_mean,
+    check_masked_sum,
+    check_sum_of_tokens,
+    check_token_logprobs,
+    check_whiten,
+)

@@ -1,0 +1,90 @@
+"""Mechanical mutants that do no harm, by reason: "module:function | the changed line".
+
+Each was read by hand. A survivor that is not here makes `rlhw laws --mutants` end with 1, and so does a line here that
+names a mutant which no longer survives: where one of these functions changes, its lines here do too.
+"""
+
+POLICY, BANDITS = "rlhw.policy_gradient", "rlhw.bandits"
+LOGPROBS, REWARD, LANGUAGE = "rlhw.logprobs", "rlhw.reward_model", "rlhw.language_model"
+RANKING = f"{REWARD}:plackett_luce_loss"
+
+EXPLAINED = {
+    "does no harm: numbers of dimensions, of pulls and of tokens, and probabilities, are never negative.": [
+        f"{POLICY}:one_number | if np.ndim(baseline) > 0 or callable(baseline) or not np.isfinite(baseline):",
+        f"{BANDITS}:ucb | if np.any(counts <= 0):",
+        f"{BANDITS}:ucb | return greedy((counts <= 0).astype(float), counts)",
+        f"{LOGPROBS}:masked_mean | if (counts <= 0).any():",
+        f"{LOGPROBS}:whiten | if count <= 0:",
+        f"{LOGPROBS}:_prompt_once | if cache is None or cache.get_seq_length() <= 0:",
+        f"{LANGUAGE}:invert | possible = probabilities.gather(1, drawn) != 0",
+        f"{LANGUAGE}:_sample | if t + 1 == steps or (count <= 0 and not _several_ranks()):",
+    ],
+    "does no harm: the weights are never negative.": [
+        f"{POLICY}:optimal_baseline | if weights.sum() <= 0.0:",
+    ],
+    "does no harm: sum and mean are zero together.": [
+        f"{POLICY}:optimal_baseline | if weights.mean() == 0.0:",
+    ],
+    "does no harm: nothing is greater than the greatest.": [
+        f"{BANDITS}:greedy | best = estimates >= estimates.max()",
+    ],
+    "does no harm: of two axes, axis 1 is the last.": [
+        f"{RANKING} | ranking.sort(+1).values, torch.arange(scores.shape[-1], device=ranking.device).expand_as(ranking)",
+        f"{RANKING} | ranking.sort(-1).values, torch.arange(scores.shape[+1], device=ranking.device).expand_as(ranking)",
+        f"{RANKING} | ordered = scores.gather(+1, ranking)",
+        f"{RANKING} | remaining = ordered.flip(+1).logcumsumexp(-1).flip(-1)",
+        f"{RANKING} | remaining = ordered.flip(-1).logcumsumexp(+1).flip(-1)",
+        f"{RANKING} | remaining = ordered.flip(-1).logcumsumexp(-1).flip(+1)",
+        f"{RANKING} | return (remaining - ordered).sum(+1)",
+        f"{RANKING} | ranking.sort(1).values, torch.arange(scores.shape[-1], device=ranking.device).expand_as(ranking)",
+        f"{RANKING} | ranking.sort(-1).values, torch.arange(scores.shape[1], device=ranking.device).expand_as(ranking)",
+        f"{RANKING} | ordered = scores.gather(1, ranking)",
+        f"{RANKING} | remaining = ordered.flip(1).logcumsumexp(-1).flip(-1)",
+        f"{RANKING} | remaining = ordered.flip(-1).logcumsumexp(1).flip(-1)",
+        f"{RANKING} | remaining = ordered.flip(-1).logcumsumexp(-1).flip(1)",
+        f"{RANKING} | return (remaining - ordered).sum(1)",
+        f"{LOGPROBS}:positions_of | return (mask.cumsum(+1) - 1).clamp(min=0)",
+        f"{LOGPROBS}:positions_of | return (mask.cumsum(1) - 1).clamp(min=0)",
+        f"{LANGUAGE}:sampling_law | return torch.log_softmax(logits / temperature, +1)",
+        f"{LANGUAGE}:sampling_law | return torch.log_softmax(logits / temperature, 1)",
+        f"{LANGUAGE}:invert | cumulative = probabilities.cumsum(+1, dtype=torch.float64)",
+        f"{LANGUAGE}:invert | cumulative = probabilities.cumsum(1, dtype=torch.float64)",
+        f"{LANGUAGE}:invert | return torch.where(possible, drawn, probabilities.argmax(+1, keepdim=True))[:, 0]",
+        f"{LANGUAGE}:invert | return torch.where(possible, drawn, probabilities.argmax(1, keepdim=True))[:, 0]",
+    ],
+    "does no harm: an axis of length one has its first entry last.": [
+        f"{LOGPROBS}:token_logprobs | "
+        "return torch.log_softmax(logits, -1, dtype=dtype).gather(-1, tokens[..., None])[..., -1]",
+        f"{LANGUAGE}:invert | return torch.where(possible, drawn, probabilities.argmax(-1, keepdim=True))[:, -1]",
+        f"{LANGUAGE}:_sample | tokens[running, t], logprobs[running, t] = drawn, law.gather(1, drawn[:, None])[:, -1]",
+        f"{LANGUAGE}:_sample | kept = live.nonzero()[:, -1] if count else running.new_zeros(1)",
+        f"{LANGUAGE}:_next_logits | return out.logits[:, - 0], out.past_key_values",
+    ],
+    "does no harm: under a mask any token may stand, for it is never read.": [
+        f"{LOGPROBS}:_prompt_once | prompts = batch.prompts.masked_fill(~batch.prompt_mask, 1)",
+        f"{LOGPROBS}:_prompt_once | answers = batch.responses.masked_fill(~batch.response_mask, 1).flatten(0, 1)",
+        f"{LOGPROBS}:response_logprobs | tokens = batch.responses.masked_fill(~batch.response_mask, 1)",
+        f"{LANGUAGE}:generate | logits, cache = _next_logits(model, prompts.masked_fill(~prompt_mask, 1), mask, None)",
+        f"{LANGUAGE}:generate | parts = torch.where(response_mask, tokens[:, :r], 1), response_mask, "
+        "torch.where(response_mask, logprobs[:, :r], 0)",
+        f"{LANGUAGE}:generate | parts = torch.where(response_mask, tokens[:, :r], -1), response_mask, "
+        "torch.where(response_mask, logprobs[:, :r], 0)",
+    ],
+    "does no harm: what stands behind an answer's end is never read.": [
+        f"{LANGUAGE}:_sample | continue",
+        f"{LANGUAGE}:_sample | "
+        "lengths, tokens = torch.full_like(running, steps), torch.ones_like(uniforms, dtype=torch.int64)",
+        f"{LANGUAGE}:_sample | "
+        "logprobs = torch.ones_like(uniforms, dtype=torch.promote_types(logits.dtype, torch.float32))",
+    ],
+    "does no harm: a number that counts up to another never jumps over it, and none is below one.": [
+        f"{LOGPROBS}:_prompt_once | if k != 1:",
+        f"{LANGUAGE}:_sample | if t + 1 >= steps or (count == 0 and not _several_ranks()):",
+        f"{LANGUAGE}:_several_ranks | "
+        "return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() != 1",
+    ],
+    "does no harm: what is not infinite and above zero is below infinity.": [
+        f'{LANGUAGE}:_check | if not 0 < temperature != float("inf"):',
+    ],
+}
+SURVIVORS = {key: reason for reason, keys in EXPLAINED.items() for key in keys}
