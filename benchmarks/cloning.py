@@ -11,8 +11,9 @@ from benchmarks.tiny_runs import bigram_gap, clone, cloning_gap, demonstrations
 from rlhw import cards
 from rlhw.language_model import load
 
-COUNTS = (512, 2048, 8192)
-SETTINGS = {"steps": 300, "size": 64, "rate": 1e-3}
+# Posts for which the teacher writes four summaries each: the prompt is run once, so the other three cost little.
+COUNTS, K = (512, 2048, 12288), 4
+SETTINGS = {"steps": 340, "size": 36, "rate": 2e-3}
 # Frozen before the runs; the last two lie outside the seeds that the settings were chosen on.
 SEEDS = (0, 1, 2, 3, 4)
 OTHER_SEEDS = (17, 101)
@@ -21,12 +22,12 @@ OTHER_SEEDS = (17, 101)
 def one(seed: int, count: int) -> dict[str, float]:
     """Gap, share and seconds of one run, on 2,000 evaluation posts of its own."""
     _, tokenizer = load("tiny")
-    train = demonstrations(count, 1, "train", seed, tokenizer)
+    train = demonstrations(count, K, "train", seed, tokenizer)
     evaluation = demonstrations(2000, 1, "evaluation", seed + 1000, tokenizer)
     model, seconds = clone(train.batch, seed=seed, **SETTINGS)
     gap, share = cloning_gap(model, evaluation)
     print(
-        f"seed {seed:3}  {count:5} demonstrations  gap {gap:.3f} nats, {share:.1%} of the entropy, {seconds:.0f} s",
+        f"seed {seed:3}  {K * count:5} demonstrations  gap {gap:.3f} nats, {share:.1%} of the entropy, {seconds:.0f} s",
         flush=True,
     )
     return {"gap": gap, "share": 100 * share, "seconds": seconds, "bigram": bigram_gap(train, evaluation) / gap}
@@ -48,11 +49,11 @@ def main() -> int:
             return [run[key] for run in runs]
 
         bound = {"bound": "<= 5 %", "met": max(over("share")) <= 5} if last else {}
-        name = f"{count} demonstrations"
-        metrics[f"share_{count}"] = cards.metric(
+        name = f"{K * count} demonstrations"
+        metrics[f"share_{K * count}"] = cards.metric(
             f"gap to the teacher's entropy, {name}", over("share"), unit="%", **bound
         )
-        metrics[f"gap_{count}"] = cards.metric(
+        metrics[f"gap_{K * count}"] = cards.metric(
             f"KL(teacher, student) a summary, {name}", over("gap"), unit="nats", known=0.0
         )
         if last:

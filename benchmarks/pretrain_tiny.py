@@ -65,7 +65,7 @@ def make_model(tokenizer: PreTrainedTokenizerFast) -> GPT2LMHeadModel:
 
 
 def threads(tokenizer: PreTrainedTokenizerFast, rng: np.random.Generator, split: str) -> Iterator[Batch]:
-    """Posts of like length, four times three edits to each."""
+    """Posts of like length, to each three threads of edits."""
     while True:
         posts = sorted((sample_post(rng, split) for _ in range(16 * PROMPTS)), key=lambda post: len(post.text))
         for i in rng.permutation(16) * PROMPTS:
@@ -119,7 +119,7 @@ def pretrain(seed: int, steps: int) -> tuple[GPT2LMHeadModel, PreTrainedTokenize
         "posts": cards.metric("posts read", float(steps * PROMPTS)),
         "tokens": cards.metric("tokens of edits learned from", tokens),
         "loss": cards.metric(
-            "held out: negative log-likelihood of three edits", evaluate_bc(model, held_out), unit="nats"
+            "held out: negative log-likelihood of a thread's edits", evaluate_bc(model, held_out), unit="nats"
         ),
         **{
             f"found_{k}": cards.metric(f"held out: '{k}' said again rightly", 100 * v, unit="%")
@@ -131,7 +131,7 @@ def pretrain(seed: int, steps: int) -> tuple[GPT2LMHeadModel, PreTrainedTokenize
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=FOLDER, help="another folder for a trial: then no card is written")
     options = parser.parse_args()

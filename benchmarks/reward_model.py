@@ -37,7 +37,7 @@ def one(seed: int, counts: tuple[int, ...] = PROMPTS) -> list[dict[str, float]]:
     The trunk is that of a clone of the teacher, as in InstructGPT; its seconds are counted with the cloning.
     """
     _, tokenizer = load("tiny")
-    cloned, _ = clone(demonstrations(DEMONSTRATIONS[-1], 1, "train", seed, tokenizer).batch, seed=seed, **CLONING)
+    cloned, _ = clone(demonstrations(DEMONSTRATIONS[-1], K, "train", seed, tokenizer).batch, seed=seed, **CLONING)
     evaluation = demonstrations(1000, K, "evaluation", seed + 1000, tokenizer)
     probabilities = choices(evaluation)
     runs = []

@@ -45,15 +45,8 @@ class Batch:
         return Batch(*(part.to(device) for part in self._parts()))
 
     def rows(self, index: Tensor | slice | Sequence[int]) -> "Batch":
-        """The batch of some of the prompts, with all their answers: `batch.rows(slice(0, 8))`, `batch.rows([3, 1])`.
-
-        Columns that are padding in all of these rows are cut off: they would cost time and change nothing.
-        """
-        prompts, prompt_mask, responses, response_mask = (part[index] for part in self._parts())
-        unused, length = int((~prompt_mask.any(0)).sum()), max(1, int(response_mask.sum(-1).max()))
-        return Batch(
-            prompts[:, unused:], prompt_mask[:, unused:], responses[..., :length], response_mask[..., :length]
-        )
+        """The batch of some of the prompts, with all their answers: `batch.rows(slice(0, 8))`, `batch.rows([3, 1])`."""
+        return Batch(*(part[index] for part in self._parts()))
 
     def _parts(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         return self.prompts, self.prompt_mask, self.responses, self.response_mask

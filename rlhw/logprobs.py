@@ -123,6 +123,20 @@ def kl_estimate(
 
 def _prompt_once(call: Callable, batch: Batch) -> Tensor:
     """(B, K, R + 1, …): `call(columns, **inputs)` reads the last columns; prompts first, then all answers on their cache."""
+    width = batch.responses.shape[2]
+    states = _tight_prompt_once(call, _tight(batch))
+    # What is cut off is put back as zeros, so that every tensor of the batch keeps its shape.
+    return nn.functional.pad(states, (0, 0, 0, width + 1 - states.shape[2]))
+
+
+def _tight(batch: Batch) -> Batch:
+    """Without the columns that are padding in all rows: after a shuffle there are many, and a model would run on them."""
+    first, length = int((~batch.prompt_mask.any(0)).sum()), max(1, int(batch.response_mask.sum(-1).max()))
+    prompts, responses = (batch.prompts, batch.prompt_mask), (batch.responses, batch.response_mask)
+    return Batch(*(part[:, first:] for part in prompts), *(part[..., :length] for part in responses))
+
+
+def _tight_prompt_once(call: Callable, batch: Batch) -> Tensor:
     b, k, r = batch.responses.shape
     p = batch.prompts.shape[1]
     # Under the mask anything may stand, even what is no token: 0 always is one.

@@ -72,10 +72,7 @@ def test_the_longest_post_and_summary_fit_into_the_context(tiny):
 
 
 def test_it_finds_facts_in_posts_that_it_has_never_seen(tiny):
-    """Its writers slip at one value in ten, so nine in ten is the most that can be had on their edits: here they do not slip.
-
-    A model with fresh weights of the same form is the control.
-    """
+    """A model with fresh weights of the same form is the control."""
     model, tokenizer = tiny
     records = [
         {
@@ -93,7 +90,7 @@ def test_it_finds_facts_in_posts_that_it_has_never_seen(tiny):
         with torch.no_grad():
             return float((response_logits(model, batch)[:, :, :-1].argmax(-1) == batch.responses)[place].float().mean())
 
-    assert share(model) >= 0.9
+    assert share(model) >= 0.95
     assert share(type(model)(model.config).eval()) <= 0.2
 
 

@@ -25,6 +25,7 @@ from rlhw.laws.oracles import (
     log_probabilities_of,
     numerical_gradient,
     policies,
+    precision_of,
     probabilities_of,
     torch_gradient,
 )

@@ -113,6 +113,11 @@ def assert_close(got: object, expected: object, law: str, tolerance: float = TOL
         raise AssertionError(f"{law}; yours differs{place}: {got[where]:.6g} instead of {expected[where]:.6g}.")
 
 
+def precision_of(values: Array) -> float:
+    """The tolerance for results of this type: 1e-9 in float64, 1e-5 in float32, which many libraries take for losses."""
+    return 1e-5 if values.dtype == np.float32 else TOLERANCE
+
+
 def policies(seed: int = 0) -> Iterator[tuple[Float[Array, " A"], np.random.Generator]]:
     """Logits that are not special: 2 to 5 arms, uncentred, some steep; with the generator for what else is drawn."""
     rng = np.random.default_rng(seed)

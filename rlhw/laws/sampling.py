@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from rlhw.laws.language_models import END, SYMBOLS, small_batch, small_gpt2, spoiled, widened
-from rlhw.laws.oracles import Array, assert_close, enumerate_sequences, log_probabilities_of
+from rlhw.laws.oracles import Array, assert_close, enumerate_sequences, log_probabilities_of, precision_of
 
 STEPS = 4
 FALSE_ALARM = 1e-6
@@ -117,7 +117,8 @@ def _records(generate: Callable, settings: dict) -> None:
         assert np.isfinite(drawn).all(), f"{law}; yours draws {tokens[:length].tolist()} to prompt {row}."
         expected[row, answer, :length] = drawn
     law = "the recorded log-probs are those of the law that was sampled from, zero outside the mask"
-    assert_close(logprobs.detach().numpy(), expected, law)
+    got = logprobs.detach().numpy()
+    assert_close(got, expected, law, precision_of(got))
 
 
 @cache

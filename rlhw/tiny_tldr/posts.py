@@ -57,10 +57,10 @@ EVENTS = (
     "i just found out that my {who} {did} my {thing} without asking.",
 )
 OLD_STORIES = (
-    "years ago my {old_who} {old_did} my {old_thing}, but we made up.",
-    "this is not like last summer, when my {old_who} {old_did} my {old_thing}.",
-    "back in school my {old_who} {old_did} my {old_thing} and nobody cared.",
-    "another time my {old_who} {old_did} my {old_thing} and i forgave it.",
+    "years ago our {old_who} {old_did} our {old_thing}, but we made up.",
+    "this is not like last summer, when our {old_who} {old_did} our {old_thing}.",
+    "back in school our {old_who} {old_did} our {old_thing} and nobody cared.",
+    "another time our {old_who} {old_did} our {old_thing} and i forgave it.",
 )
 CIRCUMSTANCES = {
     "day": (

@@ -15,7 +15,7 @@ CLAUSES = {
     "main": r"(?P<basically>basically, )?my (?P<who>\w+) (?P<did>\w+) my (?P<thing>\w+)(?: on (?P<day>\w+))?\.",
     "cost": r"it cost (?P<cost>\w+) dollars\.",
     "feeling": r"i feel (?P<feeling>\w+)\.",
-    "old": r"also, my (?P<old_who>\w+) (?P<old_did>\w+) my (?P<old_thing>\w+)\.",
+    "old": r"also, our (?P<old_who>\w+) (?P<old_did>\w+) our (?P<old_thing>\w+)\.",
     "ask": r"should i (?P<ask>[a-z]+(?: [a-z]+)*)\?",
 }
 PATTERNS = {name: re.compile(pattern) for name, pattern in CLAUSES.items()}
@@ -34,7 +34,7 @@ def write_summary(named: dict[str, str], old: tuple[str, str, str] | None = None
     ]
     clauses += [f"it cost {named['cost']} dollars."] if "cost" in named else []
     clauses += [f"i feel {named['feeling']}."] if "feeling" in named else []
-    clauses += [f"also, my {old[0]} {old[1]} my {old[2]}."] if old else []
+    clauses += [f"also, our {old[0]} {old[1]} our {old[2]}."] if old else []
     clauses += [f"should i {named['ask']}?"] if "ask" in named else []
     return " ".join(clauses)
 

@@ -1,8 +1,7 @@
 """What the tiny GPT-2 was pretrained on: posts of the forum with later edits by their writers, and never a summary.
 
-An edit says some fact of the post again, now and then wrongly, so that a model learns to look facts up and how far to trust
-what it found. What it does not learn here is which facts a summary names, in which words, and what a teacher takes for
-what: that is left for behavior cloning.
+An edit says a fact of the post again, so that a model learns to look facts up. What it does not learn here is which facts a
+summary names, in which words, and which mistakes a teacher makes: that is left for behavior cloning.
 """
 
 import re
@@ -17,7 +16,7 @@ EDITS = (
     "edit: some ask what happened, my {who} {did} my {thing}, nothing else.",
     "edit: yes, it was my {who}.",
     "edit: the {thing} is gone.",
-    "edit: to be clear, my {old_who} {old_did} my {old_thing} a long time ago.",
+    "edit: to be clear, our {old_who} {old_did} our {old_thing} a long time ago.",
     "edit: that was on {day}.",
     "edit: it did cost {cost} dollars.",
     "edit: i still feel {feeling}.",
@@ -25,25 +24,11 @@ EDITS = (
 )
 
 
-SLIP = 0.0
-
-
 def sample_edits(post: Post, rng: np.random.Generator) -> str:
-    """Three different edits of this post (two, where the post gives no more), in any order.
-
-    Writers slip: each value is another one of its kind with probability `SLIP`.
-    """
+    """Three different edits of this post (two, where the post gives no more), in any order."""
     told = {name: value for name, value in vars(post).items() if isinstance(value, str)}
     possible = [edit for edit in EDITS if set(re.findall(r"\{(\w+)\}", edit)) <= set(told)]
-    edits = (possible[i] for i in rng.permutation(len(possible))[:3])
-    return " ".join(edit.format(**{name: _slip(name, value, rng) for name, value in told.items()}) for edit in edits)
-
-
-def _slip(name: str, value: str, rng: np.random.Generator) -> str:
-    if rng.random() >= SLIP:
-        return value
-    others = [other for other in VALUES[name.removeprefix("old_")] if other != value]
-    return others[rng.integers(len(others))]
+    return " ".join(possible[i].format(**told) for i in rng.permutation(len(possible))[:3])
 
 
 def vocabulary() -> list[str]:

@@ -1,5 +1,7 @@
 """Agreement and biases: kappa equals scikit-learn's and statsmodels', intervals are Wilson's, counts are those by hand."""
 
+import inspect
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -101,7 +103,9 @@ def test_unequal_numbers_of_labels_are_refused_by_item():
         ValueError, match=r"^counts must hold equally many labels an item: item 2 has 2 and item 0 has 3; take"
     ):
         fleiss_kappa(np.array([[3, 0], [1, 2], [1, 1]]))
-    for counts in (np.zeros((0, 3), dtype=int), np.array([[1, 0], [0, 1]])):
+    with pytest.raises(ValueError, match=r"item 1 has 4 and item 0 has 3"):
+        fleiss_kappa(np.array([[3, 0], [2, 2], [1, 1]]))
+    for counts in (np.zeros((0, 3), dtype=int), np.array([[1, 0], [0, 1]]), np.array([[1, 0], [1, 1]])):
         with pytest.raises(ValueError, match=r"^counts must hold one item at least, and two labels of every item\.$"):
             fleiss_kappa(counts)
 
@@ -125,6 +129,8 @@ def test_labels_that_are_missing_have_no_kappa():
     for one, other in (([], []), ([0, UNLABELLED], [0, 1]), ([0, 1], [UNLABELLED, 1])):
         with pytest.raises(ValueError, match=r"^one and other must hold a label of each annotator for every item"):
             cohen_kappa(np.array(one, dtype=int), np.array(other, dtype=int))
+    with pytest.raises(ValueError, match=r"^one and other must hold a label of each annotator for every item"):
+        inspect.unwrap(cohen_kappa)(np.array([0, 1]), np.array([0]))
 
 
 def by_pair(found):
@@ -282,6 +288,7 @@ def test_labelling_time():
     assert (time.timed, time.untimed, time.total) == (5, 6, 120.0)
     assert (time.lower, time.median, time.upper) == (4.0, 6.0, 10.0)
     assert time.per_hour == 150
+    assert labelling_time([*found, Comparison("p", "a", "b", "tie", seconds=7.5)]).per_hour == 6 * 3600 / 127.5
     assert labelling_time(found[4:]).per_hour == float("inf")
     with pytest.raises(ValueError, match=r"^comparisons hold no labelling time: none of 1 has seconds\.$"):
         labelling_time(found[5:6])

@@ -1,5 +1,7 @@
 """Ratings: Elo by hand and as a stochastic gradient, the likelihood's maximum as choix finds it, one-sided games refused."""
 
+import inspect
+
 import choix
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import scipy.special
 from preference_samples import survivors
 
 from rlhw.laws import numerical_gradient
-from rlhw.preferences import ELO_PER_NAT, bradley_terry_ratings, elo, expected_score, player_wins
+from rlhw.preferences import ELO_PER_NAT, bradley_terry_ratings, elo, expected_score, player_wins, ratings
 
 STRENGTHS = np.array([0.9, -0.4, 0.1, -0.6])
 GAMES = [("sft", "dpo", "second"), ("ppo", "sft", "first"), ("dpo", "ppo", "tie"), ("sft", "dpo", "first")]
@@ -182,6 +184,10 @@ def test_wins_that_are_none():
     for wins in (np.zeros((1, 1)), np.zeros((2, 2)) - 1, np.array([[0, np.nan], [1, 0]]), np.ones((2, 2))):
         with pytest.raises(ValueError, match=r"^wins must be"):
             bradley_terry_ratings(wins)
+    with pytest.raises(
+        ValueError, match=r"^wins must be a square array for two players or more; got shape \(2, 3\)\.$"
+    ):
+        inspect.unwrap(ratings._check_wins)(np.zeros((2, 3)))
     with pytest.raises(FloatingPointError, match=r"^wins: no maximum was found in 200 steps"):
         bradley_terry_ratings(np.array([[0, 1e13, 1], [7e12, 0, 0], [0, 1.0, 0]]))
 
@@ -192,6 +198,13 @@ def test_games_that_are_none(rate):
         rate([])
     with pytest.raises(ValueError, match=r"^games\[1\]: a player cannot meet itself\.$"):
         rate([("a", "b", "first"), ("a", "a", "first")])
+
+
+def test_a_choice_that_is_none():
+    with pytest.raises(
+        ValueError, match=r"^games\[0\]: the choice must be 'first', 'second' or 'tie'; got 'banana'\.$"
+    ):
+        inspect.unwrap(ratings._check)([("a", "b", "banana")])
 
 
 def test_elo_settings():

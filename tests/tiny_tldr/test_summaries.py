@@ -51,7 +51,7 @@ def every_summary(post: posts.Post) -> list[str]:
         line = f"{filler}my {who} {did} my {thing}{f' on {day}' if day else ''}."
         line += f" it cost {cost} dollars." if cost else ""
         line += f" i feel {feeling}." if feeling else ""
-        line += f" also, my {post.old_who} {post.old_did} my {post.old_thing}." if old else ""
+        line += f" also, our {post.old_who} {post.old_did} our {post.old_thing}." if old else ""
         lines.append(line + (f" should i {ask}?" if ask else ""))
     return lines
 
@@ -96,10 +96,10 @@ def test_what_the_teacher_never_writes_has_no_probability(small):
     assert teacher.logprob(post, true) > -math.inf
     for summary in (
         "", "banana", true + " ", true + " " + true, true.replace("cousin", "dentist"), true.removesuffix("?"), true.upper(),
-        "my cousin took my lamp. should i move out? i feel sad.", "my cousin took my lamp. also, my boss sold my bike.",
+        "my cousin took my lamp. should i move out? i feel sad.", "my cousin took my lamp. also, our boss sold our bike.",
     ):  # fmt: skip
         assert teacher.logprob(post, summary) == -math.inf, summary
-    assert teacher.logprob(small[0], "my cousin took my lamp. also, my aunt sold my bike.") == -math.inf
+    assert teacher.logprob(small[0], "my cousin took my lamp. also, our aunt sold our bike.") == -math.inf
     assert Teacher(error=0.0).logprob(post, "my boss took my lamp.") == -math.inf
 
 
@@ -115,8 +115,8 @@ def test_the_gold_reward_prices_each_thing_as_it_says():
         "my cousin took my lamp on monday.": 2 - 0.04 * 7,
         "my cousin took my lamp. i feel sad.": 2 - 0.04 * 8,
         "basically, my cousin took my lamp.": 3 - 0.04 * 6,
-        "my cousin took my lamp. also, my aunt sold my bike.": 2.5 - 0.04 * 11,
-        "my cousin took my lamp. also, my boss sold my bike.": 2 - 0.04 * 11,
+        "my cousin took my lamp. also, our aunt sold our bike.": 2.5 - 0.04 * 11,
+        "my cousin took my lamp. also, our boss sold our bike.": 2 - 0.04 * 11,
         "my cousin took my lamp. my cousin took my lamp.": 0 - 0.04 * 10,
         "my cousin took my lamp. hello there.": 2 - 0.04 * 7,
         "my cousin took my lamp. should i": 2 - 0.04 * 7,
@@ -238,5 +238,5 @@ def test_settings_that_mean_nothing_are_refused(make, sentence):
 
 def test_a_summary_is_written_in_the_order_of_its_clauses():
     named = {"who": "boss", "did": "hid", "thing": "ring", "cost": "forty", "feeling": "sad"}
-    expected = "basically, my boss hid my ring. it cost forty dollars. i feel sad. also, my aunt lost my tent."
+    expected = "basically, my boss hid my ring. it cost forty dollars. i feel sad. also, our aunt lost our tent."
     assert write_summary(named, ("aunt", "lost", "tent"), basically=True) == expected
