@@ -53,7 +53,7 @@ export function optimalBaseline(logits, rewards) {
   return dot(weights, rewards) / cumulativeSum(weights).at(-1);
 }
 
-const LEFT = 46, RIGHT = 10, TOP = 24;
+const LEFT = 60, RIGHT = 10, TOP = 24; // LEFT holds "0.0015" in a wide font, too
 
 // Everything the pictures show, from the options; `none` and `with` are the two estimators.
 function results(model) {
