@@ -1,6 +1,7 @@
 """The command `rlhw`. Each verb imports what it needs when it runs, so `rlhw --help` answers at once."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -60,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _laws(arguments: argparse.Namespace) -> int:
+    # Set before torch is loaded, here and in the workers: on tensors this small more threads only wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from rlhw import mutants
 
     return mutants.main(arguments.mutants)

@@ -15,7 +15,7 @@ EXPLAINED = {
         f"{BANDITS}:ucb | return greedy((counts <= 0).astype(float), counts)",
         f"{LOGPROBS}:masked_mean | if (counts <= 0).any():",
         f"{LOGPROBS}:whiten | if count <= 0:",
-        f"{LOGPROBS}:_prompt_once | if cache is None or cache.get_seq_length() <= 0:",
+        f"{LOGPROBS}:_tight_prompt_once | if cache is None or cache.get_seq_length() <= 0:",
         f"{LANGUAGE}:invert | possible = probabilities.gather(1, drawn) != 0",
         f"{LANGUAGE}:_sample | if t + 1 == steps or (count <= 0 and not _several_ranks()):",
     ],
@@ -61,8 +61,8 @@ EXPLAINED = {
         f"{LANGUAGE}:_next_logits | return out.logits[:, - 0], out.past_key_values",
     ],
     "does no harm: under a mask any token may stand, for it is never read.": [
-        f"{LOGPROBS}:_prompt_once | prompts = batch.prompts.masked_fill(~batch.prompt_mask, 1)",
-        f"{LOGPROBS}:_prompt_once | answers = batch.responses.masked_fill(~batch.response_mask, 1).flatten(0, 1)",
+        f"{LOGPROBS}:_tight_prompt_once | prompts = batch.prompts.masked_fill(~batch.prompt_mask, 1)",
+        f"{LOGPROBS}:_tight_prompt_once | answers = batch.responses.masked_fill(~batch.response_mask, 1).flatten(0, 1)",
         f"{LOGPROBS}:response_logprobs | tokens = batch.responses.masked_fill(~batch.response_mask, 1)",
         f"{LANGUAGE}:generate | logits, cache = _next_logits(model, prompts.masked_fill(~prompt_mask, 1), mask, None)",
         f"{LANGUAGE}:generate | parts = torch.where(response_mask, tokens[:, :r], 1), response_mask, "
@@ -78,7 +78,7 @@ EXPLAINED = {
         "logprobs = torch.ones_like(uniforms, dtype=torch.promote_types(logits.dtype, torch.float32))",
     ],
     "does no harm: a number that counts up to another never jumps over it, and none is below one.": [
-        f"{LOGPROBS}:_prompt_once | if k != 1:",
+        f"{LOGPROBS}:_tight_prompt_once | if k != 1:",
         f"{LANGUAGE}:_sample | if t + 1 >= steps or (count == 0 and not _several_ranks()):",
         f"{LANGUAGE}:_several_ranks | "
         "return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() != 1",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rlhw.laws import assert_close
-from rlhw.laws.language_models import END, SYMBOLS, small_batch, small_gpt2
+from rlhw.laws.language_models import END, SYMBOLS, first_answers, small_batch, small_gpt2, widened
 from rlhw.mutants.refusals import refuses
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -126,27 +126,36 @@ def _recorder(trunk: object, cache: Callable = lambda cache: cache) -> object:
 
 def runs_the_prompt_once(response_states: Callable) -> None:
     """With K = 2 the prompts go through once and the answers after them; with K = 1, and where a model hands back no cache
-    or an empty one, prompts and answers go through together.
+    or an empty one, prompts and answers go through together. Columns that are padding in all rows do not go through.
     """
+    import torch
     from transformers import DynamicCache
 
     from rlhw.batches import Batch
 
     trunk, four = small_gpt2().transformer, small_batch()
-    pair, single = Batch(*four), Batch(*four[:2], four[2][:, :1], four[3][:, :1])
-    prompts, answers, pairs, singles = (3, 5, True, 0), (6, 4, True, 0), (6, 9, False, 0), (3, 9, False, 0)
+    pair, single = Batch(*four), Batch(*first_answers(*four))
+    silent = Batch(*four[:3], torch.zeros_like(four[3]))
+    prompts, answers, together = (3, 5, True, 0), (6, 4, True, 0), (6, 9, False, 0)
     truth = response_states(trunk, pair).detach()
     cases = (
         (lambda cache: cache, pair, [prompts, answers]),
-        (lambda cache: None, pair, [prompts, pairs]),
-        (lambda cache: DynamicCache(), pair, [prompts, pairs]),
-        (lambda cache: cache, single, [singles]),
+        (lambda cache: cache, Batch(*widened(*four)), [prompts, answers]),
+        (lambda cache: cache, silent, [prompts, (6, 1, True, 0)]),
+        (lambda cache: None, pair, [prompts, together]),
+        (lambda cache: DynamicCache(), pair, [prompts, together]),
+        (lambda cache: cache, single, [(3, 9, False, 0)]),
+        (lambda cache: cache, single.rows([1]), [(1, 2, False, 0)]),
     )
     for cache, batch, calls in cases:
         model = _recorder(trunk, cache)
         states = response_states(model, batch).detach()
-        assert_close(states, truth[:, : states.shape[1]], "without a cache the states are the same")
         assert model.calls == calls, f"calls of the model, (rows, columns, cache, logits): {model.calls}, not {calls}."
+        width = batch.responses.shape[2] + 1
+        assert states.shape[2] == width, f"there are {width} states an answer, not {states.shape[2]}."
+        kept = torch.nn.functional.pad(batch.response_mask, (1, 0), value=True)[:, :, :5]
+        same = truth[:, : states.shape[1]] if len(states) == 3 else truth[1:2, :1]
+        assert_close(states[:, :, :5][kept], same[kept], "the states are the same, however the tokens go through")
 
 
 def draws_what_is_possible(invert: Callable) -> None:

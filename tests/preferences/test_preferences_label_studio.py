@@ -263,5 +263,6 @@ def test_tasks_of_an_unknown_form_are_refused(task):
 @given(st.lists(comparisons(), min_size=1, max_size=4))
 def test_comparisons_can_be_labelled_again(found):
     """What was labelled elsewhere fits, HTML and odd characters included."""
-    tasks = to_label_studio([(c.prompt, c.first, c.second) for c in found])[1]
+    config, tasks = to_label_studio([(c.prompt, c.first, c.second) for c in found])
+    assert "Choices" not in config, "a tie is asked for"
     assert [tuple(task["data"].values()) for task in tasks] == [(c.prompt, c.first, c.second) for c in found]
