@@ -74,7 +74,7 @@ def collate(records: Iterable[dict], tokenizer: Callable, max_length: int) -> Ba
     (a list, equally many in each record). Prompt and answer are tokenised apart: the prompt with the special tokens that
     its tokenizer puts in front, the answer with none. max_length counts prompt, answer and end-of-sequence token.
     Raises ValueError naming the record when a field is missing, unknown or not text, numbers of answers differ, a prompt
-    is empty, or prompt and answer are too long: nothing is cut off.
+    is empty, an answer holds the end-of-sequence token already, or both are too long: nothing is cut off.
     """
     prompts, answers, eos_id = [], [], _eos_id(tokenizer)
     for number, record in enumerate(records):
@@ -84,6 +84,8 @@ def collate(records: Iterable[dict], tokenizer: Callable, max_length: int) -> Ba
         if answers and len(texts) != len(answers[0]):
             raise ValueError(f"{place} has {len(texts)} answers and records[0] has {len(answers[0])}; make K equal.")
         tokens = [[*tokenizer(text, add_special_tokens=False)["input_ids"], eos_id] for text in texts]
+        if any(eos_id in answer[:-1] for answer in tokens):
+            raise ValueError(f"{place} has the end-of-sequence token in an answer; it is appended here: leave it out.")
         longest = len(prompt) + max(map(len, tokens))
         if longest > max_length:
             raise ValueError(f"{place} has {longest} tokens, end of sequence included, more than {max_length=}.")

@@ -1,21 +1,19 @@
 """Causal language models of Hugging Face: loading them, and sampling answers whose law is known exactly."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
 import torch
-from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 from jaxtyping import Bool, Float, Int
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PretrainedConfig
-from transformers.utils import logging
 
 from rlhw.batches import Batch
 from rlhw.logprobs import positions_of
+from rlhw.saving import quiet
 
 # Finished answers stay in the running batch until less than this share of it is alive: dropping them copies the cache.
 LIVE_SHARE = 0.8
@@ -36,7 +34,7 @@ def load(
     if device is not None and torch.device(device).type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device={str(device)!r} needs a GPU that torch can use, and there is none; use device='cpu'.")
     place = str(resources.files("rlhw") / "tiny" if name_or_path == "tiny" else name_or_path)
-    with _quiet():
+    with quiet():
         config = _config(place)
         tokenizer = _tokenizer(place)
         model = _model(place, config, dtype or torch.float32)
@@ -182,21 +180,6 @@ def _check_vocabulary(size: int, eos_id: int | None, top_k: int | None, cache: o
         raise ValueError(f"top_k must be None or from 1 to the {size} tokens of the vocabulary; got {top_k}.")
     if cache is None:
         raise ValueError("model must hand a cache back; call model.eval(), for gradient checkpointing turns it off.")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bar and no report of transformers on stderr meanwhile; afterwards all is as it was."""
-    bars, hub_bars_off, level = logging.is_progress_bar_enabled(), are_progress_bars_disabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
-        (disable_progress_bars if hub_bars_off else enable_progress_bars)()
 
 
 def _config(place: str) -> PretrainedConfig:

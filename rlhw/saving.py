@@ -48,7 +48,7 @@ def quiet() -> Iterator[None]:
     """No progress bars and no reports of transformers on stderr within the block, as a notebook keeps them; afterwards all is
     as it was.
     """
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
     from transformers.utils import logging
 
     bars, hub_bars_off, level = logging.is_progress_bar_enabled(), are_progress_bars_disabled(), logging.get_verbosity()
@@ -60,5 +60,4 @@ def quiet() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
-        if hub_bars_off:
-            disable_progress_bars()
+        (disable_progress_bars if hub_bars_off else enable_progress_bars)()

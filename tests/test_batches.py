@@ -158,6 +158,10 @@ BAD_RECORDS = {
     ),
     "an empty list of answers": ([{"prompt": "a", "answers": []}], r"records\[0\] must hold its answers as text"),
     "an answer that is no text": ([{"prompt": "a", "completion": None}], r"records\[0\] must hold its answers as text"),
+    "an answer that ends already": (
+        [{"prompt": "a", "completion": "yes <eos>"}],
+        r"records\[0\] has the end-of-sequence",
+    ),
     "K differs": (
         [{"prompt": "a", "answers": ["a"] * 2}, {"prompt": "a", "answers": ["a"] * 3}],
         r"records\[1\] has 3 answers and records\[0\] has 2",

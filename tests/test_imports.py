@@ -21,7 +21,7 @@ ARROWS = {
     "function_approximation": {"mdp"},
     "policy_gradient": {"mdp"},
     "logprobs": {"batches"},
-    "language_model": {"batches", "logprobs"},
+    "language_model": {"batches", "logprobs", "saving"},
     "tabular_lm": {"batches", "logprobs"},
     "rollouts": {"batches", "logprobs", "language_model"},
     "training": {"batches"},

@@ -2,8 +2,10 @@
 """Laws: what must hold of any implementation, and the oracles that say so.
 
 `check_<name>(fn)` takes an implementation and raises AssertionError with a sentence that names the broken law. The same
-laws hold our own functions, reject the mutants in `rlhw.mutants`, and judge learners' answers. Nothing of rlhw is
-imported here: an oracle that calls what it judges judges nothing.
+laws hold our own functions, reject the mutants in `rlhw.mutants`, and judge learners' answers. Nothing else of rlhw is
+imported here: an oracle that calls what it judges judges nothing. All names are imported from `rlhw.laws`, whichever file
+they stand in. Laws of formulas call fn with arrays (`as_numpy` dresses a function of torch tensors); laws of whole models
+call it with a small model of transformers and tensors.
 """
 
 from rlhw.laws.bandits import check_epsilon_greedy, check_greedy, check_regret, check_ucb
