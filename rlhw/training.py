@@ -1,6 +1,6 @@
 """What the training loops share, and what their callers put into the loop's body: the guarded step, a schedule, stopping early.
 
-A loop is a generator that yields after each step. Its caller writes the body::
+A loop is a generator that yields after each step. Its caller writes the body:
 
     schedule = LambdaLR(optimizer, warmup_decay(20, 300))
     stopping = EarlyStopping(patience=3)

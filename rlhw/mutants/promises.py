@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rlhw.laws import assert_close
-from rlhw.mutants import tensor_promises
+from rlhw.mutants import model_promises, tensor_promises
 from rlhw.mutants.refusals import refuses
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -58,13 +58,17 @@ def refuses_bad_widths(ucb: Callable) -> None:
     assert callable(ucb(0.01)), "a small positive c is fine"
 
 
-PROMISES: dict[str, Callable[[Callable], None]] = {
-    "check_softmax": refuses_bad_logits,
-    "check_log_softmax": refuses_bad_logits,
-    "check_sample_actions": refuses_bad_uniforms,
-    "check_reinforce_estimates": refuses_bad_baselines,
-    "check_gradient_variance": refuses_bad_variance_baselines,
-    "check_leave_one_out": refuses_lonely_samples,
-    "check_epsilon_greedy": refuses_bad_epsilon,
-    "check_ucb": refuses_bad_widths,
-} | tensor_promises.PROMISES
+PROMISES: dict[str, Callable[[Callable], None]] = (
+    {
+        "check_softmax": refuses_bad_logits,
+        "check_log_softmax": refuses_bad_logits,
+        "check_sample_actions": refuses_bad_uniforms,
+        "check_reinforce_estimates": refuses_bad_baselines,
+        "check_gradient_variance": refuses_bad_variance_baselines,
+        "check_leave_one_out": refuses_lonely_samples,
+        "check_epsilon_greedy": refuses_bad_epsilon,
+        "check_ucb": refuses_bad_widths,
+    }
+    | tensor_promises.PROMISES
+    | model_promises.PROMISES
+)

@@ -155,7 +155,10 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     write_jsonl(path, [A])
     before = path.read_bytes()
 
+    sizes = []
+
     def full(descriptor):
+        sizes.append(os.fstat(descriptor).st_size)
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
@@ -166,6 +169,8 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch):
         write_jsonl(path, [B])
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["labels.jsonl"]
+    assert sizes[0] == len(before) + sizes[1], "all of it was handed over before the disk was asked to keep it"
+    assert sizes[1] > 100
 
 
 def test_a_file_that_is_not_there_and_an_empty_one(tmp_path):
