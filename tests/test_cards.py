@@ -55,6 +55,16 @@ def test_stale_when_a_module_has_changed(folder):
     assert cards.stale("toy") == ["rlhw.cards"]
 
 
+def test_a_package_is_stale_when_any_file_in_it_has_changed(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(cards, "PACKAGE", tmp_path / "rlhw")
+    (tmp_path / "rlhw" / "parts").mkdir(parents=True)
+    for name in ("__init__", "one"):
+        (tmp_path / "rlhw" / "parts" / f"{name}.py").write_text("", encoding="utf8")
+    before = cards._digest("rlhw.parts")
+    (tmp_path / "rlhw" / "parts" / "one.py").write_text("changed = True\n", encoding="utf8")
+    assert before != cards._digest("rlhw.parts") != cards._digest("rlhw.missing") == "0" * 64
+
+
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
