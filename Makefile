@@ -57,8 +57,9 @@ serve: ## show the built book on http://127.0.0.1:8000/ (PORT=… for another po
 	@test -f _build/html/index.html || { echo 'There is no book in _build/html yet: run "make book" first.' >&2; exit 1; }
 	@"$$(test -x $(PY) && echo $(PY) || echo "$(PYTHON)")" -m http.server "$(PORT)" --bind 127.0.0.1 --directory _build/html
 
+# The tiny GPT-2 is not made anew in passing: its last digits, and with them later cards, depend on the processor.
 bench: $(INSTALLED) ## run every benchmark; each writes its card or its figures
-	@for script in $$(grep -l __main__ benchmarks/*.py); do \
+	@for script in $$(grep -l __main__ benchmarks/*.py | grep -v pretrain_tiny); do \
 		name=$$(basename "$$script" .py); echo "$$name"; $(PY) -m benchmarks.$$name || exit 1; \
 	done
 
