@@ -27,8 +27,8 @@ from rlhw import cards
 from rlhw.language_model import load
 from rlhw.reward_model import sum_of_tokens
 
-PROMPTS, K = (128, 512, 2048), 4
-SETTINGS = {"epochs": 3, "size": 32, "rate": 1e-3}
+PROMPTS, K = (128, 512, 4608), 4
+SETTINGS = {"epochs": 2, "size": 32, "rate": 1e-3}
 
 
 def one(seed: int, counts: tuple[int, ...] = PROMPTS) -> list[dict[str, float]]:

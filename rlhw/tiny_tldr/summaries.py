@@ -48,19 +48,21 @@ def best_summary(post: Post) -> str:
 class Teacher:
     """Somebody who writes summaries, not without mistakes; every probability is known.
 
-    error: the chance that a value is wrong (half of it: the old story's value, where there is an old story).
+    error: the chance that a value is wrong; confuse: the share of these errors that name the old story's value, where there
+    is an old story; the others are drawn evenly from the wrong values.
     name: the chance that a day, cost or feeling of the post is named; ask: that the question is.
     invent: the chance that one that the post does not tell is made up. old: that the old story is told too.
     basically: the chance of that filler. Every choice is made independently of the others.
     Raises ValueError when one is no probability.
     """
 
-    error: float = 0.1
+    error: float = 0.15
     name: float = 0.6
     ask: float = 0.6
     invent: float = 0.08
     old: float = 0.12
     basically: float = 0.2
+    confuse: float = 0.25
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -73,11 +75,11 @@ class Teacher:
         if true is None:
             return dict.fromkeys(options, 1 / len(options))
         other = getattr(post, f"old_{kind}", None)
-        spread = self.error if other is None else self.error / 2
-        law = {value: spread / (len(options) - 1) for value in options}
+        confused = 0.0 if other is None else self.confuse * self.error
+        law = {value: (self.error - confused) / (len(options) - 1) for value in options}
         law[true] = 1 - self.error
         if other is not None:
-            law[other] += self.error / 2
+            law[other] += confused
         return law
 
     def inclusion(self, post: Post) -> dict[str, float]:
