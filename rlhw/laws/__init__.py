@@ -10,6 +10,16 @@ call it with a small model of transformers and tensors.
 
 from rlhw.laws.bandits import check_epsilon_greedy, check_greedy, check_regret, check_ucb
 from rlhw.laws.comparisons import check_bradley_terry_loss, check_pairwise_loss, check_plackett_luce_loss
+from rlhw.laws.evaluation import (
+    check_attainable,
+    check_best_of_n_kl,
+    check_best_of_n_reward,
+    check_bootstrap_interval,
+    check_effective_samples,
+    check_frontier,
+    check_tilted,
+    check_win_rate,
+)
 from rlhw.laws.language_models import (
     check_response_logprobs,
     check_response_states,
@@ -45,6 +55,21 @@ from rlhw.laws.policy_gradient import (
     check_softmax,
     check_squared_score_norms,
     check_weighted_scores,
+)
+from rlhw.laws.policy_optimization import (
+    check_clipped_policy_loss,
+    check_clipped_value_loss,
+    check_gae,
+    check_group_advantages,
+    check_rloo_advantages,
+    check_shaped_rewards,
+)
+from rlhw.laws.preference_optimization import (
+    check_dpo_loss,
+    check_implicit_reward,
+    check_ipo_loss,
+    check_kto_loss,
+    check_kto_pair_loss,
 )
 from rlhw.laws.sampling import check_generate, check_invert, check_sampling_law
 from rlhw.laws.sequences import (

@@ -12,12 +12,32 @@ from collections.abc import Callable
 import numpy as np
 
 from rlhw import laws
-from rlhw.mutants import bandits, comparisons, language_models, policy_gradient, sampling, sequences
+from rlhw.mutants import (
+    bandits,
+    comparisons,
+    evaluation,
+    language_models,
+    policy_gradient,
+    policy_optimization,
+    preference_optimization,
+    sampling,
+    sequences,
+)
 from rlhw.mutants.adapters import ADAPTERS
 from rlhw.mutants.promises import PROMISES
 from rlhw.mutants.survivors import SURVIVORS
 
-CHAPTERS = (policy_gradient, bandits, sequences, comparisons, language_models, sampling)
+CHAPTERS = (
+    policy_gradient,
+    bandits,
+    sequences,
+    comparisons,
+    language_models,
+    sampling,
+    policy_optimization,
+    preference_optimization,
+    evaluation,
+)
 LEAST_SHARE = 0.9
 NOT_RUN = (
     "mechanical mutants were not run: they need cosmic-ray, which is part of the extra dev. "

@@ -46,6 +46,17 @@ def as_tensors(generate: Callable) -> Callable:
     return dressed
 
 
+def as_numpy_pair(gae: Callable) -> Callable:
+    """A function of tensors that gives two of one shape: as one of arrays, the two on a first axis."""
+
+    def stacked(*inputs: object) -> object:
+        import torch
+
+        return torch.stack(gae(*inputs))
+
+    return as_numpy(stacked)
+
+
 ADAPTERS: dict[str, Callable[[Callable], Callable]] = {
     "check_token_logprobs": as_numpy,
     "check_masked_sum": as_numpy,
@@ -58,6 +69,17 @@ ADAPTERS: dict[str, Callable[[Callable], Callable]] = {
     "check_bradley_terry_loss": as_numpy,
     "check_plackett_luce_loss": as_numpy,
     "check_pairwise_loss": as_numpy,
+    "check_shaped_rewards": as_numpy,
+    "check_gae": as_numpy_pair,
+    "check_clipped_policy_loss": as_numpy,
+    "check_clipped_value_loss": as_numpy,
+    "check_rloo_advantages": as_numpy,
+    "check_group_advantages": as_numpy,
+    "check_implicit_reward": as_numpy,
+    "check_dpo_loss": as_numpy,
+    "check_ipo_loss": as_numpy,
+    "check_kto_loss": as_numpy,
+    "check_kto_pair_loss": as_numpy,
     "check_sampling_law": as_numpy,
     "check_invert": as_numpy,
     "check_response_states": with_batch,

@@ -58,6 +58,70 @@ def refuses_bad_widths(ucb: Callable) -> None:
     assert callable(ucb(0.01)), "a small positive c is fine"
 
 
+def refuses_bad_betas(tilted: Callable) -> None:
+    """β is positive and finite: at 0 the best answer would take all, beyond every number nothing would change. Probabilities
+    are none below 0 and sum to 1, to a rounding; rewards are finite, every one.
+    """
+    for wrong in ([1.5, -0.5], [-0.2, 1.2], [0.5, 0.4], [0.7, 0.7], [1.0, 1.0], [0.0, 0.0], [0.5, NAN]):
+        refuses("probs", lambda p=wrong: tilted(np.array(p), np.ones(2), 1.0))
+    refuses("rewards", *(lambda r=r: tilted(np.ones(2) / 2, np.array(r), 1.0) for r in ([1.0, NAN], [-INFINITY, 1.0])))
+    assert_close(tilted(np.array([0.5, 0.5 + 1e-9]), np.ones(2), 1.0), np.ones(2) / 2, "a rounding is fine", 1e-6)
+    refuses("beta", *(lambda b=b: tilted(np.ones(2) / 2, np.ones(2), b) for b in (0.0, -0.5, NAN, INFINITY)))
+    assert_close(tilted(np.ones(2) / 2, np.ones(2), 0.01), np.ones(2) / 2, "a small positive beta is fine")
+
+
+def refuses_bad_samples(attainable: Callable) -> None:
+    """Two prompts or more, "B N", and weights of the same shape; for attainable's β the guard of tilted."""
+    rewards = np.ones((2, 3))
+    refuses("beta", *(lambda b=b: attainable(rewards, b) for b in (0.0, NAN)))
+    refuses("rewards", *(lambda r=r: attainable(r, 1.0) for r in (np.ones((1, 3)), np.ones(3), np.ones((2, 3, 1)))))
+    refuses("log_weights", *(lambda w=w: attainable(rewards, 1.0, w) for w in (np.ones((2, 1)), np.ones(3), [0.0])))
+    refuses("rewards", lambda: attainable(np.ones((2, 0)), 1.0))
+    assert_close(attainable(np.ones((2, 1)), 1.0), (1.0, 0.0), "one sample a prompt is a sample")
+    assert_close(attainable(rewards, 1.0, np.zeros((2, 3))), (1.0, 0.0), "weights of one change nothing")
+
+
+def refuses_bad_weights(effective_samples: Callable) -> None:
+    """The same guards."""
+    refuses("beta", lambda: effective_samples(np.ones((1, 3)), 0.0))
+    refuses("log_weights", lambda: effective_samples(np.ones((1, 3)), 1.0, np.ones(3)))
+
+
+def refuses_bad_contests(best_of_n: Callable) -> None:
+    """For both best-of-n functions: n of 1 or more, one row each of probabilities that sum to one, and of rewards."""
+    probs, rewards = np.array([0.25, 0.75]), np.array([1.0, 2.0])
+    refuses("n must", *(lambda n=n: best_of_n(probs, rewards, n) for n in (0, -1)))
+    bad = (probs / 2, 2 * probs, np.array([1.0]), np.array([[0.25], [0.75]]), np.array([0.2, 0.3, 0.5]))
+    refuses("probs", *(lambda p=p: best_of_n(p, rewards, 2) for p in bad))
+    refuses("probs", *(lambda x=x: best_of_n(x, x, 2) for x in (np.full((2, 2), 0.5), np.array(1.0))))
+    law = "that the probabilities sum to one but for rounding is forgiven, be n ever so large"
+    for off in (1e-8, -1e-8):
+        nearly = np.array([0.25, 0.75 + off])
+        assert_close(best_of_n(nearly, rewards, 10**9), best_of_n(probs, rewards, 10**9), law, tolerance=1e-6)
+
+
+def refuses_bad_frontiers(frontier: Callable) -> None:
+    """Every β is positive and finite."""
+    refuses("beta", *(lambda b=b: frontier(np.ones(2) / 2, np.ones(2), np.array([0.5, b])) for b in (0.0, INFINITY)))
+
+
+def refuses_bad_counts(win_rate: Callable) -> None:
+    """There is a comparison, and no count is below zero; ties are none and confidence 0.95 unless said."""
+    bad = ((0, 0, 0), (-1, 3, 0), (3, -1, 0), (3, 3, -1), (-1, 1, 0))
+    refuses("wins", *(lambda c=c: win_rate(*c) for c in bad))
+    assert_close(win_rate(3, 2), win_rate(3, 2, 0, 0.95), "no ties and a confidence of 0.95 unless said")
+
+
+def refuses_bad_draws(bootstrap_interval: Callable) -> None:
+    """Two or more finite numbers in one row; two are enough."""
+    rng = np.random.default_rng(0)
+    bad = ([1.0], [], 1.0, [[1.0, 2.0], [3.0, 4.0]], [1.0, NAN], [INFINITY, 2.0])
+    refuses("values must", *(lambda x=x: bootstrap_interval(np.array(x), rng) for x in bad))
+    refuses("values hardly", lambda: bootstrap_interval(np.array([0.0, 0.0, 0.0, 1.0]), rng, np.median))
+    low, high = bootstrap_interval(np.array([1.0, 2.0]), rng)
+    assert 1.0 <= low <= high <= 2.0, "an interval of a mean lies between the two values"
+
+
 PROMISES: dict[str, Callable[[Callable], None]] = (
     {
         "check_softmax": refuses_bad_logits,
@@ -68,6 +132,14 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
         "check_leave_one_out": refuses_lonely_samples,
         "check_epsilon_greedy": refuses_bad_epsilon,
         "check_ucb": refuses_bad_widths,
+        "check_tilted": refuses_bad_betas,
+        "check_attainable": refuses_bad_samples,
+        "check_effective_samples": refuses_bad_weights,
+        "check_best_of_n_kl": refuses_bad_contests,
+        "check_best_of_n_reward": refuses_bad_contests,
+        "check_frontier": refuses_bad_frontiers,
+        "check_win_rate": refuses_bad_counts,
+        "check_bootstrap_interval": refuses_bad_draws,
     }
     | tensor_promises.PROMISES
     | model_promises.PROMISES

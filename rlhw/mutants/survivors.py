@@ -7,6 +7,8 @@ names a mutant which no longer survives: where one of these functions changes, i
 POLICY, BANDITS = "rlhw.policy_gradient", "rlhw.bandits"
 LOGPROBS, REWARD, LANGUAGE = "rlhw.logprobs", "rlhw.reward_model", "rlhw.language_model"
 RANKING = f"{REWARD}:plackett_luce_loss"
+EVALUATION = "rlhw.evaluation"
+SAMPLES, INTERVAL = f"{EVALUATION}:effective_samples", f"{EVALUATION}:bootstrap_interval"
 
 EXPLAINED = {
     "does no harm: numbers of dimensions, of pulls and of tokens, and probabilities, are never negative.": [
@@ -18,6 +20,12 @@ EXPLAINED = {
         f"{LOGPROBS}:_tight_prompt_once | if cache is None or cache.get_seq_length() <= 0:",
         f"{LANGUAGE}:invert | possible = probabilities.gather(1, drawn) != 0",
         f"{LANGUAGE}:_sample | if t + 1 == steps or (count <= 0 and not _several_ranks()):",
+        f"{EVALUATION}:best_of_n_kl | here = q != 0",
+        f"{EVALUATION}:frontier | here = best != 0",
+        f"{EVALUATION}:attainable | if exponents.ndim != 2 or len(exponents) < 2 or exponents.shape[1] <= 0:",
+    ],
+    "does no harm: the two ends of the interval are undefined together.": [
+        f"{INTERVAL} | if not (math.isfinite(low) or math.isfinite(high)):",
     ],
     "does no harm: the weights are never negative.": [
         f"{POLICY}:optimal_baseline | if weights.sum() <= 0.0:",
@@ -51,6 +59,10 @@ EXPLAINED = {
         f"{LANGUAGE}:invert | cumulative = probabilities.cumsum(1, dtype=torch.float64)",
         f"{LANGUAGE}:invert | return torch.where(possible, drawn, probabilities.argmax(+1, keepdim=True))[:, 0]",
         f"{LANGUAGE}:invert | return torch.where(possible, drawn, probabilities.argmax(1, keepdim=True))[:, 0]",
+        f"{SAMPLES} | return np.exp(2 * logsumexp(exponents, axis=+1) - logsumexp(2 * exponents, axis=-1))",
+        f"{SAMPLES} | return np.exp(2 * logsumexp(exponents, axis=-1) - logsumexp(2 * exponents, axis=+1))",
+        f"{SAMPLES} | return np.exp(2 * logsumexp(exponents, axis=1) - logsumexp(2 * exponents, axis=-1))",
+        f"{SAMPLES} | return np.exp(2 * logsumexp(exponents, axis=-1) - logsumexp(2 * exponents, axis=1))",
     ],
     "does no harm: an axis of length one has its first entry last.": [
         f"{LOGPROBS}:token_logprobs | "
@@ -83,8 +95,20 @@ EXPLAINED = {
         f"{LANGUAGE}:_several_ranks | "
         "return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() != 1",
     ],
+    "does no harm: zeros like a column are zeros, whichever column it is.": [
+        "rlhw.ppo:gae | advantage = next_value = torch.zeros_like(values[..., -1])",
+    ],
     "does no harm: what is not infinite and above zero is below infinity.": [
         f'{LANGUAGE}:_check | if not 0 < temperature != float("inf"):',
+        f"{EVALUATION}:_check_beta | if not 0 < beta != math.inf:",
+    ],
+    "does no harm: where counts sum to less than zero one of them is below zero; a range never is.": [
+        f"{EVALUATION}:win_rate | if n <= 0 or min(wins, losses, ties) < 0:",
+        f"{INTERVAL} | if np.ptp(values) <= 0:",
+    ],
+    "does no harm: one resample more or less.": [
+        f"{INTERVAL} | found = bootstrap((values,), statistic, n_resamples= 5001, confidence_level=confidence, rng=rng)",
+        f"{INTERVAL} | found = bootstrap((values,), statistic, n_resamples= 4999, confidence_level=confidence, rng=rng)",
     ],
 }
 SURVIVORS = {key: reason for reason, keys in EXPLAINED.items() for key in keys}

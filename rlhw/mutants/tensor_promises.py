@@ -96,6 +96,36 @@ def draws_what_is_possible(invert: Callable) -> None:
     assert_close(invert(probabilities, torch.ones(3)), np.array([2, 1, 2]), law)
 
 
+def refuses_unscored_answers(shaped_rewards: Callable) -> None:
+    """A score needs a last token to stand at, be it of one answer among others."""
+    import torch
+
+    tokens = -torch.ones(2, 3)
+    bad = (_mask("110", "000"), _mask("000", "111"))
+    refuses("mask", *(lambda m=m: shaped_rewards(torch.ones(2), tokens, tokens, m, 0.1) for m in bad))
+
+
+def refuses_single_answers(rloo_advantages: Callable) -> None:
+    """K = 1 and K = 0 leave nothing to compare with."""
+    import torch
+
+    refuses("rewards", *(lambda k=k: rloo_advantages(torch.ones(3, k)) for k in (1, 0)))
+
+
+def keeps_small_groups_small(group_advantages: Callable) -> None:
+    """K = 1 is refused; 1e-6 stands beside the deviation; what is equal is zero to the last bit, at any size and in float32."""
+    refuses_single_answers(group_advantages)
+    import torch
+
+    close = torch.tensor([[2e-6, -1e-6, -1e-6]], dtype=torch.float64)
+    law = "one in a million stands beside the deviation"
+    assert_close(group_advantages(close), close.numpy() / (3**0.5 * 1e-6 + 1e-6), law)
+    for k in (3, 7, 11):
+        for reward in (3.3, 1000.1, 10000.3, -37.7):
+            got = group_advantages(torch.full((1, k), reward))
+            assert_close(got, np.zeros((1, k)), "rewards that are all equal give zero", tolerance=0.0)
+
+
 PROMISES: dict[str, Callable[[Callable], None]] = {
     "check_masked_mean": refuses_empty_rows,
     "check_whiten": whitens_over_ranks,
@@ -103,5 +133,8 @@ PROMISES: dict[str, Callable[[Callable], None]] = {
     "check_last_token": refuses_empty_answers,
     "check_plackett_luce_loss": refuses_bad_rankings,
     "check_pairwise_loss": refuses_bad_wins,
+    "check_shaped_rewards": refuses_unscored_answers,
+    "check_rloo_advantages": refuses_single_answers,
+    "check_group_advantages": keeps_small_groups_small,
     "check_invert": draws_what_is_possible,
 }
