@@ -9,6 +9,12 @@ Map, chapter by chapter:
     3  Behavior cloning of GPT-2   language_model (load, generate), logprobs, behavior_cloning
     4  Human preferences           preferences (comparisons, Label Studio, agreement, Elo)
     5  Reward model                reward_model (heads, losses, training), calibration
+    6  PPO                         rollouts (samples with scores), ppo (GAE, clipped losses, KL control, the loop)
+    7  DPO                         dpo (DPO, IPO, KTO)
+    8  How good is it?             evaluation (win rates, best-of-n, what can be attained)
+    9  Without a critic            grpo (leave-one-out and group advantages)
+
+The whole loop, and what came of it: pipeline (`rlhw run`)
 
 What they are measured on:
 

@@ -10,10 +10,13 @@ import rlhw
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the command line, run the verb, return its exit code: 0 well, 1 something is wrong, 2 misuse."""
-    arguments = _parser().parse_args(argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    # What follows `run` are the settings of the pipeline, which its dataclasses name.
+    rest = arguments[1:] if arguments[:1] == ["run"] else []
+    parsed = _parser().parse_args(arguments[: len(arguments) - len(rest)])
     try:
-        return arguments.run(arguments)
-    except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
+        return parsed.run(parsed, rest) if parsed.run is _run else parsed.run(parsed)
+    except (ValueError, FileNotFoundError, ModuleNotFoundError, FloatingPointError) as error:
         print(f"rlhw: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -54,6 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     address.add_argument("url", metavar="URL", help="such as https://github.com/someone/rlhw")
     address.set_defaults(run=_notebooks, action="set-repository")
 
+    run = verbs.add_parser(
+        "run", add_help=False, help="the whole loop: clone, compare, reward model, PPO, GRPO, DPO, report"
+    )
+    run.set_defaults(run=_run)
+
     cards = verbs.add_parser("cards", help="list the result cards, or print one")
     cards.add_argument("name", nargs="?", metavar="NAME")
     cards.set_defaults(run=_cards)
@@ -86,6 +94,12 @@ def _notebooks(arguments: argparse.Namespace) -> int:
         return 0
     run = notebooks.main_execute if arguments.action == "execute" else notebooks.main_verify
     return run(arguments.paths)
+
+
+def _run(arguments: argparse.Namespace, settings: Sequence[str]) -> int:
+    from rlhw.pipeline import command
+
+    return command.main(settings)
 
 
 def _cards(arguments: argparse.Namespace) -> int:
