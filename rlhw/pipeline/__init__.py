@@ -34,7 +34,8 @@ def run(
 
     A stage that is done is not done again; one that was interrupted goes on from its newest checkpoint, and the models are
     then those of an uninterrupted run, bit for bit on one kind of processor. progress(stage) gives what shows the steps.
-    Raises ValueError, before anything is written, for a folder of another run and for settings that cannot be.
+    Raises ValueError, before anything is written, for a folder of another run, and for a beta or a seed that
+    cannot be.
     """
     if until not in STAGES:
         raise ValueError(f"until must be one of {', '.join(STAGES)}; got {until!r}.")

@@ -1,4 +1,4 @@
-"""The folder of a run: settings, finished stages, and training that can be killed at any moment and taken up again."""
+"""The folder of a run: settings, finished stages, and training that is interrupted and taken up again."""
 
 import json
 import os

@@ -16,7 +16,7 @@ from rlhw.preferences import Comparison
 from rlhw.rollouts import collect, text_reward
 from rlhw.tiny_tldr import Post, SimulatedAnnotator, Teacher, gold_reward, read_post, sample_post
 
-# The longest post and summary of the forum fit; `max_new_tokens` more are kept free of prompts.
+# The positions of the tiny GPT-2: the longest post and summary of the forum fit.
 CONTEXT = 160
 # J* is believed when doubling the samples moves it by less than this share of what there is to gain.
 SETTLED, LEAST_EFFECTIVE = 0.01, 100

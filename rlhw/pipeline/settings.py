@@ -71,7 +71,7 @@ class DPO:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Held-out posts and answers to each, for what the report says; `samples` a post for J*, half of them of each policy."""
+    """Held-out posts and answers to each; for J* at first `samples` a post, half of the clone and half of GRPO's policy."""
 
     posts: int = 128
     answers: int = 8
@@ -101,9 +101,11 @@ class Settings:
     evaluate: Evaluate = field(default_factory=Evaluate)
 
     def check(self) -> None:
-        """Raise ValueError, naming the setting, for what cannot be."""
+        """Raise ValueError for a beta or a seed that cannot be; the stages refuse what is wrong in theirs."""
         if not 0 < self.beta < float("inf"):
             raise ValueError(f"beta must be above 0 and finite; got {self.beta}.")
+        if self.seed < 0:
+            raise ValueError(f"seed must be 0 or more; got {self.seed}.")
 
     def as_json(self) -> str:
         """All settings but the place of the run, which may be moved."""
