@@ -11,12 +11,12 @@ import rlhw
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the command line, run the verb, return its exit code: 0 well, 1 something is wrong, 2 misuse."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # What follows `run` are the settings of the pipeline, which its dataclasses name.
-    rest = arguments[1:] if arguments[:1] == ["run"] else []
+    # What follows `run` and `train` are settings that the pipeline's dataclasses name.
+    rest = arguments[1:] if arguments[:1] in (["run"], ["train"]) else []
     parsed = _parser().parse_args(arguments[: len(arguments) - len(rest)])
     try:
-        return parsed.run(parsed, rest) if parsed.run is _run else parsed.run(parsed)
-    except (ValueError, FileNotFoundError, ModuleNotFoundError, FloatingPointError) as error:
+        return parsed.run(parsed, rest) if parsed.run in (_run, _train) else parsed.run(parsed)
+    except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:
         print(f"rlhw: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -62,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(run=_run)
 
+    train = verbs.add_parser(
+        "train", add_help=False, help="one training with a model and data of your own: bc, reward, ppo, dpo or grpo"
+    )
+    train.set_defaults(run=_train)
+
     cards = verbs.add_parser("cards", help="list the result cards, or print one")
     cards.add_argument("name", nargs="?", metavar="NAME")
     cards.set_defaults(run=_cards)
@@ -100,6 +105,12 @@ def _run(arguments: argparse.Namespace, settings: Sequence[str]) -> int:
     from rlhw.pipeline import command
 
     return command.main(settings)
+
+
+def _train(arguments: argparse.Namespace, settings: Sequence[str]) -> int:
+    from rlhw.pipeline import training
+
+    return training.main(settings)
 
 
 def _cards(arguments: argparse.Namespace) -> int:

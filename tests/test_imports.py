@@ -41,6 +41,7 @@ ARROWS = {
     "cards": {"rlhw"},
     "pipeline": {"*"},
     "cli": {"*"},
+    "__main__": {"cli"},
     "widgets": set(),
     "laws": set(),
 }

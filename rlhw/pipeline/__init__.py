@@ -1,26 +1,26 @@
 """The whole loop: clone -> compare -> reward model -> PPO, GRPO and DPO -> report; every stage can be resumed.
 
 settings   what a run can be told, one small dataclass a stage
+host       one process on the CPU, a GPU, several processes
 folder     finished stages, training that is killed and taken up again
-forum      the small forum: demonstrations, votes, gold reward, J*
-stages     what is done
-report     what came of it: report.html and summary.json
+jobs       the five trainings: model and data in, a folder with the trained model out
+forum      the small forum: demonstrations, votes, gold reward
+texts      posts with summaries of people, from a file or the Hub
+data       which of the two, and comparisons as the trainers take them
+stages     what a run does, stage by stage
+sampled    answers to held-out posts, and what is measured on them
+attained   J*, the frontier, shares
+report     what came of it: report.html and summary.json, with its drawings
+memory     what a run on a GPU needs
+command    `rlhw run`
+training   `rlhw train bc|reward|ppo|dpo|grpo`
 """
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 
-from rlhw.pipeline import report, stages
-from rlhw.pipeline.folder import finished, open_run, write_whole
 from rlhw.pipeline.settings import STAGES, Settings
-
-Progress = Callable[[Iterable, int, int], Iterator]
-
-
-def silent(steps: Iterable, start: int, total: int) -> Iterator:
-    """No progress is shown."""
-    yield from steps
 
 
 def run(
@@ -28,29 +28,44 @@ def run(
     *,
     resume: bool = False,
     until: str = "report",
-    progress: Callable[[str], Progress] = lambda stage: silent,
+    progress: Callable[[str], Callable] | None = None,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> dict:
     """Run all stages up to `until` in the folder `settings.out`, and return what each left behind: {"clone": …, …}.
 
     A stage that is done is not done again; one that was interrupted goes on from its newest checkpoint, and the models are
-    then those of an uninterrupted run, bit for bit on one kind of processor. progress(stage) gives what shows the steps.
-    Raises ValueError, before anything is written, for a folder of another run, and for a beta or a seed that
-    cannot be.
+    then those of an uninterrupted run, bit for bit on one kind of processor. progress(stage) gives what shows the steps, and
+    say(sentence) tells the user something; both are silent by default.
+    Raises ValueError, before anything is written, for a folder of another run, for a GPU that is not there, and for settings
+    that cannot be.
     """
     if until not in STAGES:
         raise ValueError(f"until must be one of {', '.join(STAGES)}; got {until!r}.")
     settings.check()
-    folder = open_run(settings, resume)
+    # The settings are read before torch is loaded, so that what is wrong with them is said at once.
+    from rlhw.pipeline import memory, report, stages
+    from rlhw.pipeline.folder import finished, open_run, silent, write_whole
+    from rlhw.pipeline.host import host
+
+    memory.check(settings, say)
+    here = host(settings.device)
+    folder = open_run(settings.out, settings.as_json(), resume, here)
     results = {}
     for stage in STAGES[: STAGES.index(until) + 1]:
         place = folder / stage
         place.mkdir(exist_ok=True)
         done = finished(place)
+        here.wait()
         if done is None:
             start = time.perf_counter()
             work = report.write if stage == "report" else getattr(stages, stage)
-            done = work(stages.Run(settings, folder, progress(stage)))
+            shown = silent if progress is None else progress(stage)
+            # Nothing is learned in a report: one process writes it.
+            leaves = stage == "report" and not here.main
+            done = {} if leaves else work(stages.Run(settings, folder, here, shown, say))
             done = {"seconds": time.perf_counter() - start} | done
-            write_whole(place / "done.json", json.dumps(done))
+            if here.main:
+                write_whole(place / "done.json", json.dumps(done))
+            here.wait()
         results[stage] = done
     return results

@@ -3,7 +3,8 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -11,8 +12,15 @@ import torch
 from torch import nn
 
 from rlhw import checkpoint
-from rlhw.pipeline.settings import Settings
+from rlhw.pipeline.host import Host
 from rlhw.saving import flush
+
+Progress = Callable[[Iterable[dict], int, int], Iterator[dict]]
+
+
+def silent(steps: Iterable[dict], start: int, total: int) -> Iterator[dict]:
+    """No progress is shown."""
+    yield from steps
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -23,25 +31,29 @@ def write_whole(path: Path, text: str) -> None:
     os.replace(draft, path)
 
 
-def open_run(settings: Settings, resume: bool) -> Path:
-    """The folder of this run, made or taken up again.
+def open_run(out: Path, settings: str, resume: bool, host: Host) -> Path:
+    """The folder of a run with these settings (JSON), made or taken up again.
 
     Raises ValueError when it holds another run and resume is not asked for, or the settings differ from those it was begun
     with; FileNotFoundError when there is nothing to resume.
     """
-    path = settings.out / "settings.json"
+    path = out / "settings.json"
     if resume:
         if not path.is_file():
-            raise FileNotFoundError(f"--resume: there is no run in {settings.out}; leave --resume out to begin one.")
-        begun, now = json.loads(path.read_text(encoding="utf8")), json.loads(settings.as_json())
+            raise FileNotFoundError(f"--resume: there is no run in {out}; leave --resume out to begin one.")
+        begun, now = json.loads(path.read_text(encoding="utf8")), json.loads(settings)
         if difference := _difference(begun, now):
-            raise ValueError(f"--resume: the run in {settings.out} was begun with {difference}.")
-        return settings.out
-    if settings.out.exists() and any(settings.out.iterdir()):
-        raise ValueError(f"--out: {settings.out} is not empty; give another folder, or --resume to take up its run.")
-    settings.out.mkdir(parents=True, exist_ok=True)
-    write_whole(path, settings.as_json())
-    return settings.out
+            raise ValueError(f"--resume: the run in {out} was begun with {difference}.")
+        return out
+    if out.exists() and any(out.iterdir()):
+        raise ValueError(f"--out: {out} is not empty; give another folder, or --resume to take up its run.")
+    # All processes have looked before one of them writes.
+    host.wait()
+    if host.main:
+        out.mkdir(parents=True, exist_ok=True)
+        write_whole(path, settings)
+    host.wait()
+    return out
 
 
 def _difference(begun: dict, now: dict, name: str = "") -> str:
@@ -62,8 +74,18 @@ def finished(folder: Path) -> dict | None:
     return json.loads(path.read_text(encoding="utf8")) if path.is_file() else None
 
 
+@dataclass(frozen=True)
+class Job:
+    """One training: its folder, what it runs on, the seed of its batches and samples, and what shows its progress."""
+
+    folder: Path
+    host: Host
+    seed: int
+    progress: Progress = silent
+
+
 def train(
-    folder: Path,
+    job: Job,
     steps_from: Callable[[int], Iterator[dict]],
     *,
     total: int,
@@ -71,31 +93,33 @@ def train(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
-    generator: torch.Generator | None = None,
-    progress: Callable[[Iterator[dict], int, int], Iterator[dict]],
 ) -> dict:
-    """Take `total` steps, from the newest checkpoint in `folder` on: {"curve": figures of every step, "seconds": …}.
+    """Take `total` steps, from the newest checkpoint in the job's folder on: {"curve": figures of every step, "seconds": …}.
 
     steps_from(start) is the training loop from that step on: a pure function of what the checkpoint holds. The curve and the
-    seconds are in the checkpoint too, so a run that was killed shows them as if it had not been, but for the time lost.
+    seconds are in the checkpoint too, so a run that was killed shows them as if it had not been, but for the time lost. Of
+    several processes all read the checkpoint and one writes it.
     """
-    generators = {} if generator is None else {"sampling": generator}
     start, state = 0, {"curve": [], "seconds": 0.0, "schedule": schedule.state_dict()}
-    if path := checkpoint.latest(folder):
-        start, state = checkpoint.load(path, model=model, optimizer=optimizer, generators=generators)
+    if path := checkpoint.latest(job.folder):
+        start, state = checkpoint.load(path, model=model, optimizer=optimizer)
         schedule.load_state_dict(state["schedule"])
     curve, begun = state["curve"], time.perf_counter() - state["seconds"]
+    # No process may write a checkpoint while another still looks for one.
+    job.host.wait()
 
     def now() -> dict:
         return {"curve": curve, "seconds": time.perf_counter() - begun, "schedule": schedule.state_dict()}
 
     if start >= total:
         return {"curve": curve, "seconds": state["seconds"]}
-    steps = checkpoint.kept(
-        islice(steps_from(start), total - start), folder, every=every, model=model, optimizer=optimizer,
-        generators=generators, state=now, start=start,
-    )  # fmt: skip
-    for figures in progress(steps, start, total):
+    steps = islice(steps_from(start), total - start)
+    if job.host.main:
+        steps = checkpoint.kept(
+            steps, job.folder, every=every, model=model, optimizer=optimizer, state=now, start=start
+        )
+        steps = job.progress(steps, start, total)
+    for figures in steps:
         schedule.step()
         curve.append(figures)
     return {"curve": curve, "seconds": time.perf_counter() - begun}

@@ -4,24 +4,36 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 STAGES = ("clone", "compare", "reward", "ppo", "grpo", "dpo", "report")
+SIMULATED = "simulated"
 
 
 @dataclass(frozen=True)
-class Clone:
-    """Behavior cloning: `posts` prompts with `answers` demonstrations each, `steps` batches of `size` prompts."""
+class Cloning:
+    """`steps` batches of `size` prompts; `micro_batch` of them go through the model at once (None: all)."""
 
-    posts: int = 10800
-    answers: int = 4
     steps: int = 300
     size: int = 36
     rate: float = 2e-3
+    micro_batch: int | None = None
+
+
+@dataclass(frozen=True)
+class Clone(Cloning):
+    """Behavior cloning of `posts` prompts with `answers` demonstrations each."""
+
+    posts: int = 10800
+    answers: int = 4
 
 
 @dataclass(frozen=True)
 class Compare:
-    """Comparisons: `answers` of the clone to each of `prompts` prompts, judged pair by pair at this temperature."""
+    """Comparisons: `answers` of the clone to each of `prompts` prompts, judged pair by pair at this temperature.
+
+    temperature: the annotator's. Comparisons of a file know none: there the reward is in nats of a vote, as with 1.
+    """
 
     prompts: int = 4608
     answers: int = 4
@@ -35,62 +47,86 @@ class Reward:
     epochs: float = 2.0
     size: int = 32
     rate: float = 1e-3
+    micro_batch: int | None = None
 
 
 @dataclass(frozen=True)
 class PPO:
-    """PPO: `rollouts` of `prompts` prompts with `answers` answers each; the critic learns at `critic` times the rate."""
+    """PPO: `rollouts` of `prompts` prompts with `answers` answers each, gone through `epochs` times.
+
+    minibatch: prompts an optimizer step (None: all). critic: its rate over the policy's. shared: the critic sits on the policy's
+    own trunk, not on a copy. frozen: the share of the first blocks that stay as they are.
+    """
 
     rollouts: int = 40
     prompts: int = 32
     answers: int = 4
     epochs: int = 2
+    minibatch: int | None = None
     rate: float = 1e-3
     critic: float = 3.0
+    shared: bool = False
+    frozen: float = 0.0
 
 
 @dataclass(frozen=True)
 class GRPO:
-    """GRPO with leave-one-out advantages: `rollouts` of `prompts` prompts with `answers` answers each."""
+    """GRPO: `rollouts` of `prompts` prompts with `answers` answers each, gone through `epochs` times.
+
+    advantages: leave-one-out, or the group's mean and deviation. minibatch: prompts an optimizer step (None: all).
+    """
 
     rollouts: int = 40
     prompts: int = 16
     answers: int = 8
     epochs: int = 2
+    minibatch: int | None = None
     rate: float = 1e-3
+    advantages: Literal["leave-one-out", "group"] = "leave-one-out"
 
 
 @dataclass(frozen=True)
 class DPO:
-    """DPO: `epochs` times through the comparisons, `size` prompts a batch. Its own beta is the run's over the temperature."""
+    """DPO, IPO or KTO: `epochs` times through the comparisons, `size` prompts a batch."""
 
     epochs: float = 1.0
     size: int = 32
     rate: float = 1e-4
+    loss: Literal["dpo", "ipo", "kto"] = "dpo"
+    micro_batch: int | None = None
 
 
 @dataclass(frozen=True)
 class Evaluate:
     """Held-out posts and answers to each; for J* at first `samples` a post, half of the clone and half of GRPO's policy."""
 
-    posts: int = 128
-    answers: int = 8
+    posts: int = 64
+    answers: int = 16
     samples: int = 128
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A run on the small forum. beta: the price of a nat of KL, in units of the reward. max_new_tokens: an answer is cut there.
+    """A run. beta: the price of a nat of KL, in units of the reward. max_new_tokens: an answer is cut there.
 
-    model: what is cloned first, "tiny" or a folder whose tokenizer knows the words of the forum. gold: optimise the gold reward
-    itself instead of the learned one.
+    scale: tiny is the small forum, with its teacher, its annotator and its gold reward; full is posts, summaries and comparisons
+    of people. model: what is cloned first: "tiny", a folder, or a name of the Hub. data: comparisons, either "simulated" (by the
+    annotator of the small forum), a .jsonl file, a Label Studio export (.json) or a data set of the Hub with prompt, chosen and
+    rejected. texts: at full scale the posts with summaries, a .jsonl file or a data set of the Hub with prompt and completion.
+    context: tokens of a post and its answer together. gold: optimise the gold reward itself instead of the learned one. device:
+    cpu or cuda.
     """
 
+    scale: Literal["tiny", "full"] = "tiny"
     model: str = "tiny"
+    data: str = SIMULATED
+    texts: str = ""
     out: Path = Path("runs/tiny")
+    device: str = "cpu"
     seed: int = 0
     beta: float = 0.25
     gold: bool = False
+    context: int = 160
     max_new_tokens: int = 44
     clone: Clone = field(default_factory=Clone)
     compare: Compare = field(default_factory=Compare)
@@ -100,15 +136,45 @@ class Settings:
     dpo: DPO = field(default_factory=DPO)
     evaluate: Evaluate = field(default_factory=Evaluate)
 
+    @property
+    def temperature(self) -> float:
+        """What turns the learned reward into the units of the run, and beta into DPO's own: the annotator's, where it is known."""
+        return self.compare.temperature if self.data == SIMULATED else 1.0
+
     def check(self) -> None:
-        """Raise ValueError for a beta or a seed that cannot be; the stages refuse what is wrong in theirs."""
+        """Raise ValueError for what cannot be; the stages refuse what is wrong in theirs."""
         if not 0 < self.beta < float("inf"):
             raise ValueError(f"beta must be above 0 and finite; got {self.beta}.")
+        if not self.compare.temperature > 0:
+            raise ValueError(f"compare.temperature must be above 0; got {self.compare.temperature}.")
         if self.seed < 0:
             raise ValueError(f"seed must be 0 or more; got {self.seed}.")
+        if self.grpo.answers < 2:
+            raise ValueError(
+                f"grpo.answers must be 2 or more; got {self.grpo.answers}: one alone has nothing beside it."
+            )
+        if self.scale == "full" and (self.gold or self.data == SIMULATED):
+            raise ValueError(
+                "data and gold: the gold reward and its annotator know the small forum alone (--scale tiny)."
+            )
+        if self.scale == "full" and not self.texts:
+            raise ValueError("texts must name posts with summaries: a .jsonl file or a data set of the Hub.")
 
     def as_json(self) -> str:
         """All settings but the place of the run, which may be moved."""
         record = dataclasses.asdict(self)
         del record["out"]
         return json.dumps(record, indent=1, sort_keys=True)
+
+
+# GPT-2 on TL;DR, on one GPU. Nobody has measured a run of it yet: see the card `gpu` for what has been.
+FULL = Settings(
+    scale="full", model="gpt2", data="trl-lib/tldr-preference", texts="trl-lib/tldr", out=Path("runs/full"), device="cuda",
+    beta=0.05, context=600, max_new_tokens=64,
+    clone=Clone(posts=96000, answers=1, steps=3000, size=32, rate=5e-5, micro_batch=16),
+    reward=Reward(epochs=1.0, size=32, rate=2e-5, micro_batch=16),
+    ppo=PPO(rollouts=300, prompts=32, answers=4, minibatch=8, rate=3e-6),
+    grpo=GRPO(rollouts=300, prompts=16, answers=8, minibatch=4, rate=3e-6),
+    dpo=DPO(size=32, rate=2e-6, micro_batch=8),
+    evaluate=Evaluate(posts=128, answers=8),
+)  # fmt: skip

@@ -55,7 +55,7 @@ def from_hub(
             "columns must be chosen= and rejected=, with or without prompt=, or prompt=, first=, second= and choice=; "
             f"got {', '.join(columns) or 'none'}."
         )
-    data = _load(name, config, split)
+    data = load_split(name, config, split)
     if missing := [column for column in columns.values() if column not in data.column_names]:
         raise ValueError(f"'{name}' has no column '{missing[0]}'; it has {', '.join(data.column_names)}.")
     data = data.select_columns(list(dict.fromkeys(columns.values())))
@@ -73,7 +73,7 @@ def _translated(rows: Iterator[Record], choices: Mapping[Hashable, Choice]) -> I
         yield row | {"choice": choices[value]} if known else UNKNOWN_CHOICE
 
 
-def _load(name: str, config: str | None, split: str) -> "Dataset":
+def load_split(name: str, config: str | None, split: str) -> "Dataset":
     """The split of a data set, with the progress bars of `datasets` put back as they were."""
     try:
         import datasets

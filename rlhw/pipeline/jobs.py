@@ -1,0 +1,189 @@
+"""The five trainings as jobs: a model and data go in, a folder with checkpoints and the trained model comes out.
+
+`rlhw run` and `rlhw train` both end here. Each of them is one loop of the library with its optimizer, schedule, checkpoints and
+host; the policy that comes in is its own reference.
+"""
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from rlhw.batches import Batch, shuffled
+from rlhw.behavior_cloning import CloningConfig, train_bc
+from rlhw.checkpoint import seed_everything
+from rlhw.dpo import DPOConfig, dpo_loss, ipo_loss, kto_pair_loss, reference_logprobs, train_dpo
+from rlhw.grpo import GRPOConfig, group_advantages, rloo_advantages, train_grpo
+from rlhw.pipeline.folder import Job, train
+from rlhw.pipeline.host import numbers_of
+from rlhw.pipeline.settings import DPO, GRPO, PPO, Cloning, Reward
+from rlhw.ppo import FixedKL, PPOConfig, ValueModel, train_ppo
+from rlhw.reward_model import RewardConfig, RewardModel, freeze, train_reward_model
+from rlhw.saving import quiet, whole_folder
+from rlhw.training import warmup_decay
+
+# So many prompts go through a model at once where nothing is learned.
+CHUNK = 100
+SAVE_EVERY = 10
+LOSSES = {"dpo": dpo_loss, "ipo": ipo_loss, "kto": kto_pair_loss}
+ADVANTAGES = {"leave-one-out": rloo_advantages, "group": group_advantages}
+
+
+def parts(batch: Batch, size: int = CHUNK) -> list[Batch]:
+    """The batch in pieces."""
+    return [batch.rows(slice(i, i + size)) for i in range(0, len(batch.prompts), size)]
+
+
+def bc(job: Job, model: nn.Module, tokenizer: Callable, demonstrations: Batch, settings: Cloning) -> dict:
+    """Behavior cloning of these demonstrations."""
+    called = job.host.wrap(model)
+    optimizer, schedule = _optimizer([{"params": model.parameters(), "lr": settings.rate}], settings.steps, warmup=20)
+    config = CloningConfig(micro_batch=settings.micro_batch)
+
+    def steps(start: int) -> Iterator[dict]:
+        stream = map(job.host.share, shuffled(demonstrations, settings.size, job.seed, start))
+        return train_bc(called, stream, optimizer, config, engine=job.host.engine)
+
+    what = {"model": model, "optimizer": optimizer, "schedule": schedule}
+    done = train(job, steps, total=settings.steps, every=SAVE_EVERY, **what)
+    _save(job, model, tokenizer)
+    return done
+
+
+def reward(job: Job, trunk: nn.Module, tokenizer: Callable, votes: tuple[Batch, Tensor], settings: Reward) -> dict:
+    """A reward model on this trunk (a base model), from votes: (batch, wins "B K K")."""
+    seed_everything(job.seed)
+    model = RewardModel(trunk)
+    called, total = job.host.wrap(model), _steps(settings.epochs, votes[1], settings.size)
+    optimizer, schedule = _optimizer([{"params": model.parameters(), "lr": settings.rate}], total, warmup=20)
+    config = RewardConfig(micro_batch=settings.micro_batch)
+
+    def steps(start: int) -> Iterator[dict]:
+        stream = map(job.host.share, shuffled(votes, settings.size, job.seed, start))
+        return train_reward_model(called, stream, optimizer, config, engine=job.host.engine)
+
+    what = {"model": model, "optimizer": optimizer, "schedule": schedule}
+    done = train(job, steps, total=total, every=SAVE_EVERY, **what)
+    _save(job, model, tokenizer)
+    return done
+
+
+def dpo(
+    job: Job, policy: nn.Module, tokenizer: Callable, votes: tuple[Batch, Tensor], settings: DPO, *, beta: float
+) -> dict:
+    """DPO (or IPO, or KTO) from this policy, on votes: (batch, wins "B K K"). beta: DPO's own, over the annotator's temperature."""
+    config = DPOConfig(beta=beta, micro_batch=settings.micro_batch)
+    called, total, begun = job.host.wrap(policy), _steps(settings.epochs, votes[1], settings.size), time.perf_counter()
+    pieces = (piece.to(job.host.device) for piece in parts(votes[0]))
+    data = *votes, reference_logprobs(policy, pieces).cpu()
+    before = time.perf_counter() - begun
+    optimizer, schedule = _optimizer([{"params": policy.parameters(), "lr": settings.rate}], total, warmup=10)
+
+    def steps(start: int) -> Iterator[dict]:
+        stream = map(job.host.share, shuffled(data, settings.size, job.seed, start))
+        return train_dpo(called, stream, optimizer, config, loss=LOSSES[settings.loss], engine=job.host.engine)
+
+    what = {"model": policy, "optimizer": optimizer, "schedule": schedule}
+    done = train(job, steps, total=total, every=SAVE_EVERY, **what)
+    _save(job, policy, tokenizer)
+    return done | {"seconds": done["seconds"] + before}
+
+
+def ppo(
+    job: Job, policy: nn.Module, tokenizer: Callable, prompts: tuple[Tensor, Tensor], earned: Callable[[Batch], Tensor],
+    settings: PPO, *, beta: float, max_new_tokens: int,
+) -> dict:  # fmt: skip
+    """PPO from this policy, for the reward `earned`, on (prompts, mask)."""
+    if settings.shared and job.host.world > 1:
+        raise ValueError("ppo.shared: one trunk in two models works in one process only; leave it out.")
+    reference = job.host.wrap(copy.deepcopy(policy), learns=False)
+    value = ValueModel(policy.base_model if settings.shared else copy.deepcopy(policy.base_model))
+    if settings.frozen:
+        freeze(policy, settings.frozen)
+    own = list(value.head.parameters()) if settings.shared else list(value.parameters())
+    groups = [
+        {"params": [p for p in policy.parameters() if p.requires_grad], "lr": settings.rate},
+        {"params": own, "lr": settings.rate * settings.critic},
+    ]
+    optimizer, schedule = _optimizer(groups, settings.rollouts, warmup=3, floor=0.05)
+    config = PPOConfig(
+        max_new_tokens=max_new_tokens, eos_id=tokenizer.eos_token_id, k=settings.answers, epochs=settings.epochs,
+        minibatch=settings.minibatch, value_clip=1.0,
+    )  # fmt: skip
+    generator, kl = torch.Generator(), FixedKL(beta)
+    loop = partial(train_ppo, job.host.wrap(policy), job.host.wrap(value), reference, earned)
+
+    def steps(start: int) -> Iterator[dict]:
+        stream = _rollouts(job, prompts, settings, max_new_tokens, generator, start)
+        return loop(stream, optimizer, config, generator=generator, kl=kl, engine=job.host.engine)
+
+    # With one trunk the critic's state is the policy's and a head.
+    models = nn.ModuleDict({"policy": policy, "value": value.head if settings.shared else value})
+    what = {"model": models, "optimizer": optimizer, "schedule": schedule}
+    done = train(job, steps, total=settings.rollouts, every=1, **what)
+    _save(job, policy, tokenizer)
+    return done
+
+
+def grpo(
+    job: Job, policy: nn.Module, tokenizer: Callable, prompts: tuple[Tensor, Tensor], earned: Callable[[Batch], Tensor],
+    settings: GRPO, *, beta: float, max_new_tokens: int,
+) -> dict:  # fmt: skip
+    """Group-relative policy optimisation from this policy, for the reward `earned`, on (prompts, mask): no critic."""
+    reference = job.host.wrap(copy.deepcopy(policy), learns=False)
+    groups = [{"params": policy.parameters(), "lr": settings.rate}]
+    optimizer, schedule = _optimizer(groups, settings.rollouts, warmup=3, floor=0.05)
+    config = GRPOConfig(
+        max_new_tokens=max_new_tokens, eos_id=tokenizer.eos_token_id, k=settings.answers, epochs=settings.epochs,
+        minibatch=settings.minibatch,
+    )  # fmt: skip
+    generator, kl = torch.Generator(), FixedKL(beta)
+    loop = partial(train_grpo, job.host.wrap(policy), reference, earned, advantages=ADVANTAGES[settings.advantages])
+
+    def steps(start: int) -> Iterator[dict]:
+        stream = _rollouts(job, prompts, settings, max_new_tokens, generator, start)
+        return loop(stream, optimizer, config, generator=generator, kl=kl, engine=job.host.engine)
+
+    what = {"model": policy, "optimizer": optimizer, "schedule": schedule}
+    done = train(job, steps, total=settings.rollouts, every=1, **what)
+    _save(job, policy, tokenizer)
+    return done
+
+
+def _rollouts(
+    job: Job, prompts: tuple[Tensor, Tensor], settings: PPO | GRPO, max_new_tokens: int, generator: torch.Generator, start: int
+) -> Iterator[tuple[Tensor, Tensor]]:  # fmt: skip
+    """This process's prompts of each rollout, with the generator set to its numbers: the answers are those of one process."""
+    first = job.host.mine(settings.prompts).start
+    for step, batch in enumerate(shuffled(prompts, settings.prompts, job.seed, start), start):
+        numbers_of(generator, job.seed, step)
+        torch.rand(first * settings.answers, max_new_tokens, generator=generator, dtype=torch.float64)
+        yield job.host.share(batch)
+
+
+def _steps(epochs: float, wins: Tensor, size: int) -> int:
+    """Optimizer steps in so many times through the rows. Raises ValueError when that is none."""
+    if size > len(wins):
+        raise ValueError(f"size must be at most the {len(wins)} prompts that were compared; got {size}.")
+    if (total := int(epochs * (len(wins) // size))) < 1:
+        raise ValueError(f"epochs must make at least one step of {size} of the {len(wins)} prompts; got {epochs}.")
+    return total
+
+
+def _optimizer(groups: list[dict], total: int, warmup: int, floor: float = 0.0) -> tuple:
+    """AdamW without weight decay, and its schedule."""
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)
+    return optimizer, LambdaLR(optimizer, warmup_decay(min(warmup, total), total + 1, floor))
+
+
+def _save(job: Job, model: nn.Module, tokenizer: Callable) -> None:
+    """The trained model beside its checkpoints, as transformers reads it, with its tokenizer."""
+    if job.host.main:
+        with whole_folder(job.folder / "model") as draft, quiet():
+            model.save_pretrained(draft)
+            tokenizer.save_pretrained(draft)
+    job.host.wait()

@@ -1,0 +1,83 @@
+"""What a run on a GPU needs of its memory: an estimate before the start, and what to turn down."""
+
+from collections.abc import Callable
+from importlib import resources
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, PretrainedConfig
+
+from rlhw.pipeline.settings import Settings
+
+# Weights, gradients and Adam's two moments, all float32; a copy in bfloat16 that autocast keeps.
+TRAINED, FROZEN = 18, 6
+# Bytes a token, layer and channel that a transformer keeps for its backward pass in 16 bits: Korthikanti et al. (2023), eq. 1
+# without the attention scores, which a fused attention does not keep.
+ACTIVATIONS = 34
+# Bytes an answer token and word of the vocabulary: logits in 16 and 32 bits, their log-softmax, its gradient.
+LOGITS = 14
+# What torch and CUDA take for themselves.
+FIXED = 1.5e9
+
+
+def config_of(model: str) -> PretrainedConfig:
+    """The configuration of a model. GPT-2's is known without the Hub: it is the default of its class."""
+    if model == "gpt2":
+        return GPT2Config()
+    return AutoConfig.from_pretrained(str(resources.files("rlhw") / "tiny" if model == "tiny" else model))
+
+
+def parameters_of(config: PretrainedConfig) -> int:
+    """The number of parameters, without any memory for them."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in AutoModelForCausalLM.from_config(config).parameters())
+
+
+def estimate(settings: Settings, config: PretrainedConfig) -> dict[str, tuple[float, float]]:
+    """(bytes of weights and optimizer, bytes of activations) of each training stage, by a rough count; nothing is measured here."""
+    count, answer = parameters_of(config), settings.max_new_tokens
+    prompt, width = settings.context - answer, config.hidden_size * config.num_hidden_layers
+
+    def passing(prompts: int, answers: int, models: int = 1) -> float:
+        kept = models * ACTIVATIONS * width * prompts * (prompt + answers * answer)
+        return kept + LOGITS * config.vocab_size * prompts * answers * answer
+
+    votes, ppo, grpo = max(2, settings.compare.answers), settings.ppo, settings.grpo
+    return {
+        "clone": (count * TRAINED, passing(settings.clone.micro_batch or settings.clone.size, settings.clone.answers)),
+        "reward": (count * TRAINED, passing(settings.reward.micro_batch or settings.reward.size, votes)),
+        "ppo": (
+            count * (TRAINED * (1 if ppo.shared else 2) + 2 * FROZEN),
+            passing(ppo.minibatch or ppo.prompts, ppo.answers, 1 if ppo.shared else 2),
+        ),
+        "grpo": (count * (TRAINED + 2 * FROZEN), passing(grpo.minibatch or grpo.prompts, grpo.answers)),
+        "dpo": (count * TRAINED, passing(settings.dpo.micro_batch or settings.dpo.size, votes)),
+    }
+
+
+def check(settings: Settings, say: Callable[[str], None]) -> None:
+    """Say what a run will need, before its start; nothing for a run of the small forum on the CPU.
+
+    Raises ValueError when the GPU that it asks for is not there, or cannot hold even weights and optimizer.
+    """
+    if settings.scale == "tiny" and settings.device == "cpu":
+        return
+    needs = estimate(settings, config_of(settings.model))
+    stage = max(needs, key=lambda name: sum(needs[name]))
+    states, total = needs[stage][0] + FIXED, sum(needs[stage]) + FIXED
+    need = f"about {total / 1e9:.1f} GB of memory, most of it in {stage} (an estimate)"
+    smaller = "--ppo.minibatch, --grpo.minibatch, --clone.micro-batch, --context or --ppo.shared take it down"
+    if settings.device == "cpu":
+        say(f"On the CPU a run of this scale takes {need} and very long; {smaller}.")
+        return
+    if not torch.cuda.is_available():
+        raise ValueError(
+            f"--device {settings.device}: this run needs a GPU with {need}, and torch finds none here; in Colab choose Runtime > "
+            f"Change runtime type > GPU, elsewhere use --scale tiny. {smaller}."
+        )
+    has = torch.cuda.get_device_properties(settings.device).total_memory
+    if states > has:
+        raise ValueError(
+            f"--device {settings.device}: the GPU has {has / 1e9:.1f} GB, and weights and optimizer alone take "
+            f"{states / 1e9:.1f} GB in {stage}; use a smaller model, or --ppo.shared."
+        )
+    say(f"This run takes {need}; the GPU has {has / 1e9:.1f} GB. {smaller}.")
