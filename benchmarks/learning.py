@@ -21,12 +21,12 @@ from rlhw.pipeline import run
 from rlhw.pipeline.attained import share
 from rlhw.pipeline.command import bar
 from rlhw.pipeline.folder import write_whole
-from rlhw.pipeline.settings import DPO, GRPO, PPO, Compare, Evaluate, Settings
+from rlhw.pipeline.settings import DPO, GRPO, PPO, Clone, Compare, Evaluate, Settings
 
 SEEDS = (0, 1, 2, 3, 4)
 SETTINGS = Settings(
-    gold=True, compare=Compare(prompts=2560), ppo=PPO(rollouts=80), grpo=GRPO(rollouts=80), dpo=DPO(epochs=2.0),
-    evaluate=Evaluate(posts=128, answers=16, samples=256),
+    gold=True, clone=Clone(posts=10800, steps=300), compare=Compare(prompts=2560), ppo=PPO(rollouts=80),
+    grpo=GRPO(rollouts=80), dpo=DPO(epochs=2.0), evaluate=Evaluate(posts=128, answers=16, samples=256, most=2048),
 )  # fmt: skip
 SAMPLED = ("ppo", "grpo", "dpo")
 BOUNDS = {"ppo": 0.93, "grpo": 0.93, "dpo": 0.75}
@@ -36,7 +36,9 @@ LEARNED_BOUND = 0.6
 def one(seed: int, place: Path) -> dict[str, float]:
     """Both runs of one seed: shares with gold rewards, then with the learned one on the same clone, posts and J*."""
     gold = replace(SETTINGS, seed=seed, out=place / f"gold_{seed}")
-    learned = replace(gold, gold=False, out=place / f"learned_{seed}", evaluate=replace(gold.evaluate, samples=16))
+    learned = replace(
+        gold, gold=False, out=place / f"learned_{seed}", evaluate=replace(gold.evaluate, samples=16, most=128)
+    )
     run(gold, resume=gold.out.exists(), progress=bar)
     if not learned.out.exists():
         draft = place / f".learned_{seed}"

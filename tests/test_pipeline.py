@@ -48,7 +48,7 @@ def test_every_stage_leaves_what_it_should(whole):
     comparisons = read_jsonl(whole / "compare" / "comparisons.jsonl")
     assert {comparison.annotator for comparison in comparisons} == {"simulated"}
     page = (whole / "report.html").read_text(encoding="utf8")
-    assert page.count("<article>") == SMALL.evaluate.posts
+    assert page.count("<article>") == 50
     assert "<script" not in page
 
 

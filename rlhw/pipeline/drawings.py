@@ -12,7 +12,7 @@ MARKERS = {"clone": "o", "ppo": "s", "grpo": "D", "dpo": "^"}
 
 def as_address(draw: Callable, *arguments: object) -> str:
     """A drawing as an SVG in a data address."""
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = Figure(figsize=(5.2, 3.4), layout="constrained")
     draw(figure, *arguments)
     out = io.BytesIO()
     figure.savefig(out, format="svg", metadata={"Date": None})
@@ -22,15 +22,19 @@ def as_address(draw: Callable, *arguments: object) -> str:
 def frontier(figure: Figure, summary: dict) -> None:
     """Reward against KL, each policy a named point, beside the best that there is."""
     axes = figure.subplots()
+    axes.margins(0.1)
     # With very few samples no point of it can be told.
     if summary["frontier"]:
-        axes.plot(*zip(*summary["frontier"], strict=True), color="0.4")
-        kl, reward = summary["frontier"][-1]
-        axes.annotate("best there is", (kl, reward), textcoords="offset points", xytext=(-4, 6), ha="right")
+        points = np.array(summary["frontier"])
+        axes.plot(*points.T, color="0.4")
+        middle = points[np.abs(points[:, 0] - points[-1, 0] / 2).argmin()]
+        axes.annotate("best there is", middle, textcoords="offset points", xytext=(-6, 6), ha="right")
     for name, row in summary["policies"].items():
-        color = "#0072B2" if name in MARKERS else "#D55E00"
-        axes.plot(row["kl"], row["reward"], MARKERS.get(name, "x"), color=color)
-        axes.annotate(name.replace("_", " "), (row["kl"], row["reward"]), textcoords="offset points", xytext=(6, -12))
+        point, trained = (row["kl"], row["reward"]), name in MARKERS
+        axes.plot(*point, MARKERS.get(name, "x"), color="#0072B2" if trained else "#D55E00")
+        # Best-of-n stands close below the curve, as PPO and GRPO do: its names go to the other side.
+        offset, side = ((6, -13), "left") if trained else ((-6, 8), "right")
+        axes.annotate(name.replace("_", " "), point, textcoords="offset points", xytext=offset, ha=side)
     axes.set_xlabel("KL from the clone, nats an answer")
     axes.set_ylabel(f"{summary['judge']} reward")
 
@@ -38,15 +42,15 @@ def frontier(figure: Figure, summary: dict) -> None:
 def curves(figure: Figure, done: dict) -> None:
     """The objective as PPO and GRPO went on, and the loss of DPO."""
     online, offline = figure.subplots(1, 2)
-    for name, style in (("ppo", "-"), ("grpo", "--")):
+    for name, style, color in (("ppo", "-", "#0072B2"), ("grpo", "--", "#D55E00")):
         values = [figures["objective"] for figures in done[name]["curve"]]
-        online.plot(range(1, len(values) + 1), values, style, color="#0072B2")
-        online.annotate(name, (len(values), values[-1]), textcoords="offset points", xytext=(-4, -12), ha="right")
+        online.plot(range(1, len(values) + 1), values, style, color=color, linewidth=1, label=name)
+    online.legend(frameon=False, loc="lower right")
     online.set_xlabel("rollout")
     online.set_ylabel("reward it is trained on - β KL")
     losses = [figures["loss"] for figures in done["dpo"]["curve"]]
-    offline.plot(range(1, len(losses) + 1), losses, color="#D55E00")
+    offline.plot(range(1, len(losses) + 1), losses, color="#0072B2", linewidth=1)
     offline.axhline(np.log(2), color="0.4", linestyle=":")
-    offline.annotate("ln 2: no better than a coin", (1, np.log(2)), textcoords="offset points", xytext=(0, 4))
+    offline.annotate("a coin: ln 2", (len(losses), np.log(2)), textcoords="offset points", xytext=(0, -12), ha="right")
     offline.set_xlabel("step")
-    offline.set_ylabel("loss of DPO")
+    offline.set_ylabel("loss of DPO, nats a vote")

@@ -27,23 +27,15 @@ SAMPLES = 50
 
 def write(run: Run) -> dict:
     """Evaluate all policies on held-out posts, and write both files beside the stages."""
-    settings = run.settings
-    reference, tokenizer = run.model("clone")
+    settings, (reference, tokenizer) = run.settings, run.model("clone")
     posts = run.world(tokenizer)
-    judge = posts.gold() or learned(run)
     texts = posts.prompts(settings.evaluate.posts, "evaluation", np.random.default_rng((settings.seed, 1)))
+    answers = answered(run, texts, settings.evaluate.answers, settings.seed)
     tokens, mask = (part.to(run.host.device) for part in run.prompts(texts, tokenizer))
-    answers = {
-        name: sample(
-            run.model(name)[0], reference, judge, learned(run), tokens, mask, tokenizer, k=settings.evaluate.answers,
-            max_new_tokens=settings.max_new_tokens, generator=torch.Generator().manual_seed(settings.seed),
-        )
-        for name in POLICIES
-    }  # fmt: skip
     best = best_objective(
-        run.model("grpo")[0], reference, judge, tokens, mask, beta=settings.beta,
+        run.model("grpo")[0], reference, posts.gold() or learned(run), tokens, mask, beta=settings.beta,
         objective=float(answers["clone"].objectives(settings.beta).mean()), samples=settings.evaluate.samples,
-        most=8 * settings.evaluate.samples, max_new_tokens=settings.max_new_tokens, eos_id=tokenizer.eos_token_id,
+        most=settings.evaluate.most, max_new_tokens=settings.max_new_tokens, eos_id=tokenizer.eos_token_id,
         generator=torch.Generator().manual_seed(settings.seed + 1),
     )  # fmt: skip
     policies, by_post = compared(run, answers, np.array(best.pop("jstar_of")))
@@ -61,9 +53,24 @@ def write(run: Run) -> dict:
     }  # fmt: skip
     write_whole(run.folder / "report" / "by_post.json", json.dumps(by_post))
     write_whole(run.folder / "summary.json", json.dumps(summary, indent=1))
-    samples = [(text, [answers[name].texts[i][0] for name in POLICIES]) for i, text in enumerate(texts[:SAMPLES])]
-    write_whole(run.folder / "report.html", _page(run, summary, done, samples))
+    # Those of seed 0, so that the samples of two runs can be laid side by side.
+    shown = posts.prompts(SAMPLES, "evaluation", np.random.default_rng((0, 1)))
+    write_whole(run.folder / "report.html", _page(run, summary, done, shown, answered(run, shown, 1, 0)))
     return {"summary": "summary.json", "report": "report.html"}
+
+
+def answered(run: Run, texts: list[str], k: int, seed: int) -> dict[str, Sampled]:
+    """k answers of each policy to these posts, all from the same numbers."""
+    reference, tokenizer = run.model("clone")
+    judge, score = run.world(tokenizer).gold() or learned(run), learned(run)
+    tokens, mask = (part.to(run.host.device) for part in run.prompts(texts, tokenizer))
+    return {
+        name: sample(
+            run.model(name)[0], reference, judge, score, tokens, mask, tokenizer, k=k,
+            max_new_tokens=run.settings.max_new_tokens, generator=torch.Generator().manual_seed(seed),
+        )
+        for name in POLICIES
+    }  # fmt: skip
 
 
 def compared(
@@ -104,12 +111,13 @@ def reward_quality(run: Run, clone: nn.Module, tokenizer: Callable) -> dict[str,
     return {"reward_share": None, "reward_accuracy": None} | found
 
 
-def _page(run: Run, summary: dict, done: dict, samples: list[tuple[str, list[str]]]) -> str:
+def _page(run: Run, summary: dict, done: dict, posts: list[str], answers: dict[str, Sampled]) -> str:
     """The report as one HTML file: no text of it can be markup, for the template escapes all that is put in."""
     template = resources.files("rlhw.pipeline").joinpath("report.html.jinja").read_text(encoding="utf8")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    samples = [(post, [answers[name].texts[i][0] for name in POLICIES]) for i, post in enumerate(posts)]
     return environment.from_string(template).render(
         settings=run.settings.as_json(), summary=summary, policies=POLICIES, rows=samples,
         frontier=drawings.as_address(drawings.frontier, summary), curves=drawings.as_address(drawings.curves, done),

@@ -14,7 +14,7 @@ SIMULATED = "simulated"
 class Cloning:
     """`steps` batches of `size` prompts; `micro_batch` of them go through the model at once (None: all)."""
 
-    steps: int = 300
+    steps: int = 250
     size: int = 36
     rate: float = 2e-3
     micro_batch: int | None = None
@@ -24,7 +24,7 @@ class Cloning:
 class Clone(Cloning):
     """Behavior cloning of `posts` prompts with `answers` demonstrations each."""
 
-    posts: int = 10800
+    posts: int = 9000
     answers: int = 4
 
 
@@ -35,7 +35,7 @@ class Compare:
     temperature: the annotator's. Comparisons of a file know none: there the reward is in nats of a vote, as with 1.
     """
 
-    prompts: int = 4608
+    prompts: int = 3072
     answers: int = 4
     temperature: float = 0.5
 
@@ -98,11 +98,14 @@ class DPO:
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Held-out posts and answers to each; for J* at first `samples` a post, half of the clone and half of GRPO's policy."""
+    """Held-out posts and answers to each; for J* `samples` a post, half of the clone and half of GRPO's policy, doubled until J*
+    stays or there are `most`.
+    """
 
     posts: int = 64
     answers: int = 16
     samples: int = 128
+    most: int = 256
 
 
 @dataclass(frozen=True)
@@ -176,5 +179,5 @@ FULL = Settings(
     ppo=PPO(rollouts=300, prompts=32, answers=4, minibatch=8, rate=3e-6),
     grpo=GRPO(rollouts=300, prompts=16, answers=8, minibatch=4, rate=3e-6),
     dpo=DPO(size=32, rate=2e-6, micro_batch=8),
-    evaluate=Evaluate(posts=128, answers=8),
+    evaluate=Evaluate(posts=128, answers=8, most=512),
 )  # fmt: skip
