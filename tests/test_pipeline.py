@@ -86,6 +86,13 @@ def test_another_seed_gives_other_weights(whole, tmp_path):
     assert not torch.equal(one, other)
 
 
+def test_a_run_killed_while_it_wrote_its_settings_can_begin_again(tmp_path):
+    """Otherwise it could neither begin, for something is there, nor be resumed, for there are no settings."""
+    (tmp_path / "settings.json.part").write_text('{"beta": 0.', encoding="utf8")
+    assert set(run(replace(SMALL, out=tmp_path), until="clone")) == {"clone"}
+    assert not (tmp_path / "settings.json.part").exists()
+
+
 def test_what_cannot_be_is_refused_in_one_sentence(whole, tmp_path, capsys):
     wrong = {
         "is not empty": ["--out", str(whole)],

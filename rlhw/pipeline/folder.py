@@ -25,10 +25,14 @@ def silent(steps: Iterable[dict], start: int, total: int) -> Iterator[dict]:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
-    draft = path.with_name(path.name + ".part")
+    draft = _draft_of(path)
     draft.write_text(text, encoding="utf8")
     flush(draft)
     os.replace(draft, path)
+
+
+def _draft_of(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
 
 
 def open_run(out: Path, settings: str, resume: bool, host: Host) -> Path:
@@ -45,7 +49,8 @@ def open_run(out: Path, settings: str, resume: bool, host: Host) -> Path:
         if difference := _difference(begun, now):
             raise ValueError(f"--resume: the run in {out} was begun with {difference}.")
         return out
-    if out.exists() and any(out.iterdir()):
+    # Settings whose writer was killed are nothing to take up, and no other run.
+    if out.exists() and any(file != _draft_of(path) for file in out.iterdir()):
         raise ValueError(f"--out: {out} is not empty; give another folder, or --resume to take up its run.")
     # All processes have looked before one of them writes.
     host.wait()
