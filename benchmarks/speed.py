@@ -171,7 +171,7 @@ def small_forum() -> Setup:
         tokenizer=tokenizer,
         answers=lambda seed, count, k: demonstrations(count, k, "train", seed, tokenizer).batch,
         reward=text_reward(lambda prompt, answer: gold_reward(read_post(prompt), answer), tokenizer),
-        sizes={2: 64, 4: 16, ROLLOUT_K: 16}, steps=6, held_out=64, sampled=64, rate=3e-4, max_new_tokens=64,
+        sizes={2: 64, 4: 16, ROLLOUT_K: 16}, steps=4, held_out=64, sampled=64, rate=3e-4, max_new_tokens=64,
     )  # fmt: skip
 
 

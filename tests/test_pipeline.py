@@ -98,7 +98,7 @@ def test_what_cannot_be_is_refused_in_one_sentence(whole, tmp_path, capsys):
         "is not empty": ["--out", str(whole)],
         "there is no run": ["--out", str(tmp_path / "nothing"), "--resume"],
         "was begun with clone.posts=72": ["--out", str(whole), "--resume"],
-        "seed must be 0 or more": ["--out", str(tmp_path / "seed"), "--seed", "-1"],
+        "seed must be from 0 to 2**32 - 1": ["--out", str(tmp_path / "seed"), "--seed", "-1"],
         "beta must be above 0": ["--out", str(tmp_path / "beta"), "--beta", "0"],
     }
     for sentence, arguments in wrong.items():

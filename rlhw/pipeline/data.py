@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rlhw.batches import Batch, collate
 from rlhw.pipeline.forum import Forum
@@ -60,21 +60,33 @@ def fitting(comparisons: list[Comparison], tokenizer: Callable, context: int) ->
     know all words. Raises ValueError when nothing is left.
     """
     unknown = None if tokenizer.unk_token_id == tokenizer.eos_token_id else tokenizer.unk_token_id
-    kept, too_long, foreign = [], 0, 0
+    kept, too_long, foreign, odd = [], 0, 0, 0
     for one in comparisons:
-        tokens = [
-            tokenizer(text, add_special_tokens=False)["input_ids"] for text in (one.prompt, one.first, one.second)
-        ]
+        # As `collate` takes them: a prompt with the tokens that its tokenizer puts in front, an answer without.
+        answers = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in (one.first, one.second)]
+        tokens = [tokenizer(one.prompt)["input_ids"], *answers]
         if unknown is not None and any(unknown in part for part in tokens):
             foreign += 1
+        elif not tokens[0] or any(tokenizer.eos_token_id in answer for answer in answers):
+            odd += 1
         elif len(tokens[0]) + max(len(tokens[1]), len(tokens[2])) >= context:
             too_long += 1
         else:
             kept.append(one)
-    words = f"{too_long} too long for context={context}, {foreign} with words that the model does not know"
+    words = (
+        f"{too_long} too long for context={context}, {foreign} with words that the model does not know, {odd} with an empty prompt "
+        "or the end of sequence in an answer"
+    )
     if not kept:
         raise ValueError(f"data: no comparison is left: {words}; give others, or another model.")
     return kept, words
+
+
+def check_context(model: nn.Module, context: int) -> None:
+    """Raise ValueError where the model has no places for so many tokens."""
+    places = getattr(model.config, "max_position_embeddings", None)
+    if places is not None and context > places:
+        raise ValueError(f"context={context} is more than the {places} tokens that this model reads; make it smaller.")
 
 
 def votes(comparisons: list[Comparison], tokenizer: Callable, context: int) -> tuple[Batch, Tensor]:

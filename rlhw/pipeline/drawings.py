@@ -39,8 +39,8 @@ def frontier(figure: Figure, summary: dict) -> None:
     axes.set_ylabel(f"{summary['judge']} reward")
 
 
-def curves(figure: Figure, done: dict) -> None:
-    """The objective as PPO and GRPO went on, and the loss of DPO."""
+def curves(figure: Figure, done: dict, loss: str) -> None:
+    """The objective as PPO and GRPO went on, and the loss of DPO, IPO or KTO."""
     online, offline = figure.subplots(1, 2)
     for name, style, color in (("ppo", "-", "#0072B2"), ("grpo", "--", "#D55E00")):
         values = [figures["objective"] for figures in done[name]["curve"]]
@@ -50,7 +50,9 @@ def curves(figure: Figure, done: dict) -> None:
     online.set_ylabel("reward it is trained on - β KL")
     losses = [figures["loss"] for figures in done["dpo"]["curve"]]
     offline.plot(range(1, len(losses) + 1), losses, color="#0072B2", linewidth=1)
-    offline.axhline(np.log(2), color="0.4", linestyle=":")
-    offline.annotate("a coin: ln 2", (len(losses), np.log(2)), textcoords="offset points", xytext=(0, -12), ha="right")
+    if loss == "dpo":
+        end = len(losses), np.log(2)
+        offline.axhline(end[1], color="0.4", linestyle=":")
+        offline.annotate("a coin: ln 2", end, textcoords="offset points", xytext=(0, -12), ha="right")
     offline.set_xlabel("step")
-    offline.set_ylabel("loss of DPO, nats a vote")
+    offline.set_ylabel(f"loss of {loss.upper()}" + (", nats a vote" if loss == "dpo" else ""))

@@ -49,8 +49,8 @@ def open_run(out: Path, settings: str, resume: bool, host: Host) -> Path:
         if difference := _difference(begun, now):
             raise ValueError(f"--resume: the run in {out} was begun with {difference}.")
         return out
-    # Settings whose writer was killed are nothing to take up, and no other run.
-    if out.exists() and any(file != _draft_of(path) for file in out.iterdir()):
+    # Settings alone, or what a killed writer left of them, are no other run.
+    if any(file.is_file() and file not in (path, _draft_of(path)) for file in out.rglob("*")):
         raise ValueError(f"--out: {out} is not empty; give another folder, or --resume to take up its run.")
     # All processes have looked before one of them writes.
     host.wait()

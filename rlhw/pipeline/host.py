@@ -31,12 +31,15 @@ class Host:
         return self.engine.prepare_model(model, evaluation_mode=not learns)
 
     def mine(self, count: int) -> slice:
-        """The rows of a batch that this process takes: as many as any other, or one more.
+        """The rows of a batch that this process takes, as many as any other.
 
-        Raises ValueError when there are fewer rows than processes.
+        With unequal numbers one process would call the model oftener than another in pieces, and wait for it for ever.
+        Raises ValueError when the rows cannot be shared equally.
         """
-        if count < self.world:
-            raise ValueError(f"a batch of {count} prompts cannot be shared by {self.world} processes; make it larger.")
+        if count % self.world:
+            raise ValueError(
+                f"size and prompts must be multiples of the {self.world} processes, which share each batch equally; got {count}."
+            )
         return slice(self.rank * count // self.world, (self.rank + 1) * count // self.world)
 
     def share(self, parts: Batch | tuple) -> Batch | tuple:

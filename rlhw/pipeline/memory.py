@@ -9,21 +9,27 @@ from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, Pretraine
 from rlhw.pipeline.settings import Settings
 
 # Weights, gradients and Adam's two moments, all float32; a copy in bfloat16 that autocast keeps.
-TRAINED, FROZEN = 18, 6
+TRAINED, FROZEN = 18.0, 6.0
 # Bytes a token, layer and channel that a transformer keeps for its backward pass in 16 bits: Korthikanti et al. (2023), eq. 1
 # without the attention scores, which a fused attention does not keep.
-ACTIVATIONS = 34
+ACTIVATIONS = 34.0
 # Bytes an answer token and word of the vocabulary: logits in 16 and 32 bits, their log-softmax, its gradient.
-LOGITS = 14
+LOGITS = 14.0
 # What torch and CUDA take for themselves.
 FIXED = 1.5e9
 
 
 def config_of(model: str) -> PretrainedConfig:
-    """The configuration of a model. GPT-2's is known without the Hub: it is the default of its class."""
+    """The configuration of a model. GPT-2's is known without the Hub: it is the default of its class.
+
+    Raises OSError, in one sentence, when it is not to be had.
+    """
     if model == "gpt2":
         return GPT2Config()
-    return AutoConfig.from_pretrained(str(resources.files("rlhw") / "tiny" if model == "tiny" else model))
+    try:
+        return AutoConfig.from_pretrained(str(resources.files("rlhw") / "tiny" if model == "tiny" else model))
+    except (OSError, ValueError):
+        raise OSError(f"model: '{model}' is no folder with a model here, and not to be had from the Hub.") from None
 
 
 def parameters_of(config: PretrainedConfig) -> int:
@@ -72,7 +78,7 @@ def check(settings: Settings, say: Callable[[str], None]) -> None:
     if not torch.cuda.is_available():
         raise ValueError(
             f"--device {settings.device}: this run needs a GPU with {need}, and torch finds none here; in Colab choose Runtime > "
-            f"Change runtime type > GPU, elsewhere use --scale tiny. {smaller}."
+            f"Change runtime type > GPU, elsewhere use --scale tiny --device cpu. {smaller}."
         )
     has = torch.cuda.get_device_properties(settings.device).total_memory
     if states > has:

@@ -85,7 +85,8 @@ def compared(
     for n in sorted({4, clone.judged.shape[1]}):
         if 1 < n <= clone.judged.shape[1]:
             rows[f"best_of_{n}"], objectives[f"best_of_{n}"] = clone.best_of(n, run.settings.gold, beta)
-    for name in list(rows)[1:]:
+    # Where a nat is so dear that nothing is to be gained, there is no share of it.
+    for name in list(rows)[1:] if (jstar_of - objectives["clone"]).mean() > 0 else []:
         rng = np.random.default_rng(run.settings.seed)
         rows[name]["share"] = share(objectives[name], objectives["clone"], jstar_of, rng)
     return rows, {name: found.tolist() for name, found in (objectives | {"jstar": jstar_of}).items()}
@@ -119,6 +120,7 @@ def _page(run: Run, summary: dict, done: dict, posts: list[str], answers: dict[s
     )
     samples = [(post, [answers[name].texts[i][0] for name in POLICIES]) for i, post in enumerate(posts)]
     return environment.from_string(template).render(
-        settings=run.settings.as_json(), summary=summary, policies=POLICIES, rows=samples,
-        frontier=drawings.as_address(drawings.frontier, summary), curves=drawings.as_address(drawings.curves, done),
+        settings=run.settings.as_json(), summary=summary, policies=POLICIES, rows=samples, loss=run.settings.dpo.loss,
+        frontier=drawings.as_address(drawings.frontier, summary),
+        curves=drawings.as_address(drawings.curves, done, run.settings.dpo.loss),
     )  # fmt: skip

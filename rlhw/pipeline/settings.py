@@ -145,17 +145,14 @@ class Settings:
         return self.compare.temperature if self.data == SIMULATED else 1.0
 
     def check(self) -> None:
-        """Raise ValueError for what cannot be; the stages refuse what is wrong in theirs."""
-        if not 0 < self.beta < float("inf"):
-            raise ValueError(f"beta must be above 0 and finite; got {self.beta}.")
-        if not self.compare.temperature > 0:
-            raise ValueError(f"compare.temperature must be above 0; got {self.compare.temperature}.")
-        if self.seed < 0:
-            raise ValueError(f"seed must be 0 or more; got {self.seed}.")
-        if self.grpo.answers < 2:
-            raise ValueError(
-                f"grpo.answers must be 2 or more; got {self.grpo.answers}: one alone has nothing beside it."
-            )
+        """Raise ValueError for what cannot be, and FileNotFoundError for a file that is not there, before anything is done."""
+        check_numbers(self)
+        for name in ("data", "texts"):
+            path = Path(getattr(self, name))
+            if path.suffix in (".jsonl", ".json", ".parquet") and not path.is_file():
+                raise FileNotFoundError(f"{name}: there is no file {path}.")
+        if self.scale == "tiny" and self.texts:
+            raise ValueError("texts: the small forum has posts of its own; leave it out, or give --scale full.")
         if self.scale == "full" and (self.gold or self.data == SIMULATED):
             raise ValueError(
                 "data and gold: the gold reward and its annotator know the small forum alone (--scale tiny)."
@@ -168,6 +165,28 @@ class Settings:
         record = dataclasses.asdict(self)
         del record["out"]
         return json.dumps(record, indent=1, sort_keys=True)
+
+
+# The least that makes sense where that is more than 1.
+LEAST = {"compare.answers": 2, "grpo.answers": 2, "evaluate.posts": 2, "evaluate.samples": 2}
+
+
+def check_numbers(settings: object, place: str = "") -> None:
+    """Raise ValueError naming the first number of a dataclass that cannot be: counts are 1 or more, the rest above 0 and finite."""
+    for field_ in dataclasses.fields(settings):
+        name, value = place + field_.name, getattr(settings, field_.name)
+        if dataclasses.is_dataclass(value):
+            check_numbers(value, f"{name}.")
+        elif field_.name == "seed":
+            if not 0 <= value < 2**32:
+                raise ValueError(f"seed must be from 0 to 2**32 - 1; got {value}.")
+        elif field_.name == "frozen":
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} must be from 0 to 1; got {value}.")
+        elif isinstance(value, float) and not 0 < value < float("inf"):
+            raise ValueError(f"{name} must be above 0 and finite; got {value}.")
+        elif isinstance(value, int) and not isinstance(value, bool) and value < (least := LEAST.get(name, 1)):
+            raise ValueError(f"{name} must be {least} or more; got {value}.")
 
 
 # GPT-2 on TL;DR, on one GPU. Nobody has measured a run of it yet: see the card `gpu` for what has been.

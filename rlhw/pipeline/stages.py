@@ -13,7 +13,7 @@ from rlhw.batches import Batch, answer_texts, collate_prompts
 from rlhw.checkpoint import seed_everything
 from rlhw.language_model import generate, load
 from rlhw.pipeline import forum, jobs
-from rlhw.pipeline.data import fitting, read_comparisons, votes, world
+from rlhw.pipeline.data import check_context, fitting, read_comparisons, votes, world
 from rlhw.pipeline.folder import Job, Progress
 from rlhw.pipeline.forum import Forum
 from rlhw.pipeline.host import Host
@@ -23,8 +23,8 @@ from rlhw.preferences import Comparison, read_jsonl, split_by_prompt, write_json
 from rlhw.reward_model import RewardModel
 
 COMPARISONS, HELD_OUT = "comparisons.jsonl", "held_out.jsonl"
-# Of fewer prompts than these none is held out.
-ENOUGH = 50
+# Of fewer prompts than these none is held out; of so many a draw without any is out of the question.
+ENOUGH = 200
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,10 @@ def clone(run: Run) -> dict:
     """Behavior cloning, from the model of the settings."""
     settings, rng = run.settings.clone, run.rng("clone")
     model, tokenizer = load(run.settings.model)
+    check_context(model, run.settings.context)
     posts = run.world(tokenizer)
+    # Nothing is trained that could not be measured afterwards.
+    posts.demonstrations(1, 1, "evaluation", run.rng("clone held out"))
     demonstrations = posts.demonstrations(settings.posts, settings.answers, "train", rng)
     done = jobs.bc(run.job("clone"), model, tokenizer, demonstrations, settings)
     return done | posts.cloning(model, 16 * run.settings.evaluate.posts, run.rng("clone held out"))
@@ -97,7 +100,7 @@ def _halves(found: list[Comparison], seed: int) -> tuple[list[Comparison], list[
 
 
 def _simulated(run: Run, model: nn.Module, tokenizer: Callable) -> list[Comparison]:
-    settings, rng, generator = run.settings.compare, run.rng("compare"), run.generator("compare")
+    settings, rng, generator = (run.settings.compare, run.rng("compare"), run.generator("compare"))
     texts, answers = run.world(tokenizer).prompts(settings.prompts, "train", rng), []
     tokens, mask = run.prompts(texts, tokenizer)
     for first in range(0, len(tokens), jobs.CHUNK):

@@ -41,9 +41,9 @@ def read_texts(source: str, answered: bool = True) -> list[dict[str, str]]:
             record = strict_json(line)
         except ValueError as error:
             raise ValueError(f"{path}, line {number} {error}; mend or delete this line.") from None
-        if not isinstance(record, dict) or not all(isinstance(record.get(name), str) for name in wanted):
+        if not isinstance(record, dict) or not all(_is_text(record.get(name), name) for name in wanted):
             raise ValueError(
-                f"{path}, line {number} must hold {' and '.join(wanted)} as text; mend or delete this line."
+                f"{path}, line {number} must hold {' and '.join(wanted)} as text, the prompt not empty; mend or delete this line."
             )
         records.append({name: record[name] for name in wanted})
     return records
@@ -69,6 +69,7 @@ class Texts:
             record
             for record in self._side(split, rng)
             if self._tokens(record["prompt"]) + self._tokens(record["completion"]) < self.context
+            and self.tokenizer.eos_token not in record["completion"]
         )
         return collate(_first(chosen, count, "texts"), self.tokenizer, self.context)
 
@@ -96,6 +97,12 @@ class Texts:
 
     def _tokens(self, text: str) -> int:
         return len(self.tokenizer(text)["input_ids"])
+
+
+def _is_text(value: object, name: str) -> bool:
+    """Text that a file in UTF-8 can hold; a prompt is not empty."""
+    whole = isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
+    return whole and (name != "prompt" or bool(value.strip()))
 
 
 def _held_out(prompt: str) -> bool:

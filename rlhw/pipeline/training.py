@@ -15,11 +15,11 @@ from rlhw.batches import Batch, collate, collate_prompts
 from rlhw.language_model import load
 from rlhw.pipeline import jobs
 from rlhw.pipeline.command import bar
-from rlhw.pipeline.data import fitting, read_comparisons, votes
+from rlhw.pipeline.data import check_context, fitting, read_comparisons, votes
 from rlhw.pipeline.folder import Job, finished, open_run, silent, write_whole
 from rlhw.pipeline.forum import Forum
 from rlhw.pipeline.host import Host, host
-from rlhw.pipeline.settings import DPO, GRPO, PPO, Clone, Cloning, Reward
+from rlhw.pipeline.settings import DPO, GRPO, PPO, Clone, Cloning, Reward, check_numbers
 from rlhw.pipeline.texts import read_texts
 from rlhw.reward_model import RewardModel
 
@@ -99,6 +99,7 @@ def main(arguments: Sequence[str]) -> int:
     if verb not in VERBS:
         raise ValueError(f"train: give one of {', '.join(VERBS)}, then its settings (--help lists them); got {verb!r}.")
     settings = tyro.cli(VERBS[verb], args=rest, prog=f"rlhw train {verb}")
+    check_numbers(settings)
     here = host(settings.device)
     folder = open_run(settings.out, settings.as_json(), settings.resume, here)
     if finished(folder) is None:
@@ -115,6 +116,7 @@ def main(arguments: Sequence[str]) -> int:
 def run(verb: str, settings: Training, job: Job) -> dict:
     """The job of this verb, with its data read."""
     model, tokenizer = load(settings.model)
+    check_context(model, settings.context)
     if verb == "bc":
         return jobs.bc(job, model, tokenizer, _demonstrations(settings, tokenizer), settings)
     if verb in ("reward", "dpo"):
@@ -145,7 +147,7 @@ def _votes(settings: TrainReward | TrainDPO, tokenizer: Callable, say: Callable[
 
 def _prompts(settings: TrainPPO | TrainGRPO, tokenizer: Callable) -> tuple[Tensor, Tensor]:
     if settings.data == FORUM:
-        rng, count = np.random.default_rng(settings.seed), settings.rollouts * settings.prompts
+        rng, count = (np.random.default_rng(settings.seed), settings.rollouts * settings.prompts)
         texts = Forum(tokenizer, settings.context).prompts(count, "train", rng)
     else:
         texts = [record["prompt"] for record in read_texts(settings.data, answered=False)]
