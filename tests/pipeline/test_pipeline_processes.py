@@ -97,15 +97,15 @@ def runs(request, arguments, tmp_path_factory) -> tuple[str, dict[str, Path]]:
 
 
 def test_two_processes_train_the_model_of_one(runs):
-    """Where a gradient is as small as its rounding error (float32), Adam makes a whole step of the error. So weights agree to 1e-4,
-    and all but one in a thousand to 1e-5, after steps of up to 1e-3. The keys' biases, whose gradients are below Adam's ε of 1e-8,
+    """All but one weight in a thousand agree to 1e-5. Where a gradient is as small as its rounding error (float32), Adam makes a
+    step of the error, of up to 1e-3: there weights agree to 2e-4. The keys' biases, whose gradients are below Adam's ε of 1e-8,
     agree to no more than that step. In float64 and with SGD all agree to 1e-9: test_two_processes.py."""
     apart, biases = differences(runs[1]["one"], runs[1]["two"])
-    assert apart.max() < 1e-4
+    assert apart.max() < 2e-4
     assert (apart > 1e-5).double().mean() < 1e-3
     assert biases.max() < 2e-3
     control, _ = differences(runs[1]["one"], runs[1]["other"])
-    assert control.max() > 1e-4
+    assert control.max() > 2e-4
     assert (control > 1e-5).double().mean() > 0.1
 
 
