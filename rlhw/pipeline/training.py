@@ -126,7 +126,7 @@ def run(verb: str, settings: Training, job: Job) -> dict:
         return jobs.dpo(job, model, tokenizer, compared, settings, beta=settings.beta)
     train = jobs.ppo if verb == "ppo" else jobs.grpo
     return train(
-        job, model, tokenizer, _prompts(settings, tokenizer), _reward(settings, tokenizer, job.host), settings,
+        job, model, tokenizer, _prompts(settings, tokenizer), _reward(settings, model, tokenizer, job.host), settings,
         beta=settings.beta, max_new_tokens=settings.max_new_tokens,
     )  # fmt: skip
 
@@ -154,12 +154,18 @@ def _prompts(settings: TrainPPO | TrainGRPO, tokenizer: Callable) -> tuple[Tenso
     return collate_prompts(texts, tokenizer, settings.context - settings.max_new_tokens)
 
 
-def _reward(settings: Online, tokenizer: Callable, here: Host) -> Callable[[Batch], Tensor]:
+def _reward(settings: Online, policy: nn.Module, tokenizer: Callable, here: Host) -> Callable[[Batch], Tensor]:
     if settings.reward == GOLD:
         if settings.data != FORUM:
             raise ValueError(
                 f"reward: gold knows the small forum alone; give --data {FORUM}, or the folder of a reward model."
             )
         return Forum(tokenizer, settings.context).gold()
-    model: nn.Module = RewardModel.from_pretrained(settings.reward)
+    model = RewardModel.from_pretrained(settings.reward)
+    if (size := model.trunk.config.vocab_size) != policy.config.vocab_size:
+        # Token numbers of one vocabulary mean nothing in another, and would be scored all the same.
+        raise ValueError(
+            f"reward: its model has a vocabulary of {size} and the policy one of {policy.config.vocab_size}; train it on the "
+            "policy's own trunk."
+        )
     return here.wrap(model, learns=False)

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pytest
 import torch
@@ -82,7 +83,6 @@ def test_files_with_faults_are_refused_by_line(tmp_path):
 
 def test_a_data_set_with_chosen_first_is_read(tmp_path, monkeypatch):
     """There all choices are the first: that is its form, and no fault."""
-    datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     path = tmp_path / "pairs.parquet"
     rows = [{"prompt": f"my cat {i}", "chosen": "yes", "rejected": "no" if i else "yes"} for i in range(4)]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+import datasets
 import numpy as np
 import pytest
 from pipeline_samples import texts, write_lines
@@ -66,7 +67,6 @@ def test_files_that_are_not_there(tmp_path):
 @pytest.mark.parametrize("form", ["file", "folder"])
 def test_parquet_is_read_by_datasets(tmp_path, monkeypatch, form):
     """A local file or folder of the form that the Hub has; nothing is fetched."""
-    datasets = pytest.importorskip("datasets")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     found = texts(5)
     (tmp_path / "data").mkdir()

@@ -7,6 +7,7 @@ import pytest
 import torch
 from pipeline_samples import comparisons, texts, write_lines
 from safetensors.torch import load_file
+from small_models import gpt2
 
 from rlhw import cli
 from rlhw.language_model import load
@@ -117,6 +118,8 @@ def test_a_training_that_was_stopped_ends_as_a_whole_one_does(files, tmp_path, m
 
 def test_what_cannot_be_is_refused_in_one_line(files, tmp_path, capsys):
     out, bc, ppo = ["--out", str(tmp_path / "out")], verbs(files)["bc"], verbs(files)["ppo"]
+    foreign = tmp_path / "foreign"
+    RewardModel(gpt2(1).base_model).save_pretrained(foreign)
     wrong = {
         "train: give one of bc, reward, ppo, dpo, grpo": ["cook", *out],
         "train: give one of": [],
@@ -124,6 +127,7 @@ def test_what_cannot_be_is_refused_in_one_line(files, tmp_path, capsys):
         "size must be from 1 to the 12 rows": [*bc, "--size", "13", *out],
         "size must be 1 or more": [*bc, "--size", "0", *out],
         "gold knows the small forum alone": [*ppo, "--reward", "gold", *out],
+        "reward: its model has a vocabulary of": [*ppo, "--reward", str(foreign), *out],
         "no model can be read at": [*ppo, "--reward", str(tmp_path), *out],
         "more than max_length=": [*ppo, "--context", "20", *out],
         "device: cuda was asked for": [*bc, "--device", "cuda", *out],
