@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,9 +102,8 @@ def main(arguments: Sequence[str]) -> int:
     here = host(settings.device)
     folder = open_run(settings.out, settings.as_json(), settings.resume, here)
     if finished(folder) is None:
-        begun = time.perf_counter()
         job = Job(folder, here, settings.seed, bar(verb) if here.main else silent)
-        done = {"seconds": time.perf_counter() - begun} | run(verb, settings, job)
+        done = run(verb, settings, job)
         if here.main:
             write_whole(folder / "done.json", json.dumps(done))
     if here.main:
