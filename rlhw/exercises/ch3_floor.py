@@ -5,10 +5,10 @@ import numpy as np
 from rlhw.exercises.question import Part, Question, Wrong
 
 TEXT = r"""
-A student cannot get below the teacher's entropy: that is the floor of its loss. How far above is it? `teacher_logprobs`
-and `student_logprobs` are the log-probabilities, in nats, that teacher and student give to the same N answers, drawn
-from the teacher. `entropy` is the teacher's entropy in nats an answer, known exactly. A loss is the mean over answers
-of minus the log-probability.
+On average over all answers a student's loss cannot get below the teacher's entropy: that is its floor. How far above
+is it? `teacher_logprobs` and `student_logprobs` are the log-probabilities, in nats, that teacher and student give to
+the same N answers, drawn from the teacher. `entropy` is the teacher's entropy in nats an answer, known exactly. A loss
+is the mean over these answers of minus the log-probability.
 
 Return two numbers: (1) the gap, by how much the student's loss lies above the teacher's own loss *on these answers*;
 (2) the gap as a share of the entropy. For example, with losses of 5.3 and 5.1 nats and an entropy of 5 nats these are

@@ -8,8 +8,8 @@ from rlhw.laws import probabilities_of
 TEXT = r"""
 A language model has read a row of L tokens: a prompt of `prompt_length` tokens, then an answer. `tokens` are these L
 integers, counted from 0. `logits` has L rows of V numbers; row $i$ was computed after reading token $i$, so it speaks
-about token $i + 1$. Return the log-probabilities of the answer's tokens, in their order: an array of L -
-`prompt_length` numbers.
+about token $i + 1$. Return the log-probabilities of the answer's tokens, in their order: an array of
+`L - prompt_length` numbers.
 
 For example, with 6 tokens of which 4 are the prompt's, two numbers are asked for, those of tokens 4 and 5. The first
 line turns logits into log-probabilities; finish `answer_logprobs(logits, tokens, prompt_length)`.
