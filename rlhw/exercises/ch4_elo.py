@@ -7,14 +7,14 @@ import numpy as np
 from rlhw.exercises.question import Part, Question, Wrong
 
 TEXT = r"""
-Elo's ratings foretell games. A player with rating $R$ is expected to score $E$ against an opponent with rating
-$R'$, and the opponent $1 - E$, with the odds $E/(1 - E) = 10^{(R - R')/400}$: 400 points ahead means ten to one. A
-win scores 1, a tie $\frac12$, a defeat 0. After the game the player's rating moves by $k$ times (what was scored less
-what was expected). So does the opponent's, with the opponent's own score and expectation; both are worked out from
-the ratings before the game.
+Elo's ratings foretell games. Player $a$ is expected to score $P$ against player $b$, and $b$ to score $1 - P$, with
+the odds $P/(1 - P) = 10^{(\mathrm{Elo}_a - \mathrm{Elo}_b)/400}$: 400 points ahead means ten to one. A win scores 1, a
+tie $\frac12$, a loss 0. After the game the rating of $a$ moves by $k_{\text{Elo}}$ times (what $a$ scored less what was
+expected). So does the rating of $b$, with the score and the expectation of $b$; both are worked out from the ratings
+before the game.
 
-Finish `elo_update(rating, opponent, score, k)`, where `score` is what the player scored. Return the two new ratings,
-the player's first.
+Finish `elo_update(rating, opponent, score, k)`: `rating` and `score` are those of $a$, `opponent` is the rating of $b$,
+and `k` is $k_{\text{Elo}}$. Return the two new ratings, that of $a$ first.
 """
 
 STUB = """
@@ -141,7 +141,7 @@ QUESTION = Question(
         ),
         "odds as expectation": Wrong(
             odds_as_expectation,
-            "You took the odds for the expected score. Odds of ten to one are an expectation of 10/11: solve for E.",
+            "You took the odds for the expected score. Odds of ten to one are an expectation of 10/11: solve for P.",
         ),
         "opponent's expectation": Wrong(
             opponents_expectation,

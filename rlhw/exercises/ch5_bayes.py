@@ -8,9 +8,9 @@ import numpy as np
 from rlhw.exercises.question import Part, Question, Wrong
 
 TEXT = r"""
-An annotator whose law we know prefers the first answer of pair $n$ with probability $p_n$, and labels each pair once.
-No model can foresee every label. The best it can do is to name for each pair the answer that is more likely to be
-preferred; the accuracy that this reaches on average is the *Bayes accuracy*. A coin reaches $\frac12$.
+An annotator whose law we know prefers the first answer of pair $n$ with probability $p_n$. No model can foresee every
+choice. The best it can do is to name for each pair the answer that is more likely to be preferred; the accuracy that
+this reaches on average, over all pairs, is the *Bayes accuracy*. A coin reaches $\frac12$.
 
 A reward model has the pair accuracy `accuracy`. Finish `share_of_bayes(probabilities, accuracy)`: `probabilities` is
 the array of the $p_n$. Return two numbers: the Bayes accuracy, and how far the model has come on the way from the

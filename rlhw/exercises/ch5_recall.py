@@ -1,4 +1,4 @@
-"""Question ch5-recall: three questions from chapters 2 to 4."""
+"""Question ch5-recall: three questions from earlier chapters."""
 
 from fractions import Fraction
 

@@ -5,10 +5,10 @@ import numpy as np
 from rlhw.exercises.question import Part, Question, Wrong
 
 TEXT = r"""
-An annotator prefers answer $i$ to answer $j$ of the same prompt with probability $\sigma((g_i - g_j)/\tau)$, where
-$g_i$ is the gold reward of answer $i$ and the temperature $\tau$ says how noisy the annotator is. From such choices a
-reward model can at best learn $g_i/\tau + c(x)$: gold in other units, and shifted by a number $c(x)$ that may be
-another one for each prompt $x$, because it drops out of every comparison.
+An annotator prefers answer $i$ to answer $j$ of the same prompt with probability $\sigma((r_i - r_j)/\tau)$, where
+$r_i$ is the gold reward of answer $i$, $\sigma(\Delta) = 1/(1 + e^{-\Delta})$, and the temperature $\tau$ says how noisy
+the annotator is. From such choices a reward model can at best learn $r_i/\tau + c(x)$: gold in other units, and shifted
+by a number $c(x)$ that may be another one for each prompt $x$, because it drops out of every comparison.
 
 Measure what is wrong beyond that. Write `compare_with_gold(scores, gold, tau)`, with two arrays of B prompts (rows)
 times K answers: bring the scores to the units of gold, take away from each prompt its own mean, of the scores as well
