@@ -9,7 +9,7 @@ Label Studio hands out the labels of a project as a list of tasks. Each is a dic
 [{"value": {"selected": "left"}}]}]}`
 
 `answer1` was shown on the left, `answer2` on the right. A task has any number of annotations, also none: one for each
-person who saw it. The first result of an annotation holds the choice. Not all of them are good:
+person who saw it. The first result of an annotation holds the choice. Not every annotation is good:
 
 - a skipped annotation has `"was_cancelled": True`; whatever result it holds does not count
 - the list `"result"` may be empty: nothing was chosen

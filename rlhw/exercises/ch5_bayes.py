@@ -19,7 +19,7 @@ coin (share 0) to the Bayes accuracy (share 1).
 
 STUB = """
 def share_of_bayes(probabilities, accuracy):
-    other = 1 - probabilities  # the probability that the second answer is preferred
+    other = 1 - probabilities  # the second answer is preferred
     ...
 """
 
