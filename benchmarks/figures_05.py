@@ -71,7 +71,7 @@ def overfitting() -> Figure:
     assert lines["held_out"][-1] > 2 * lines["held_out"][0], "the held-out loss should more than double"
     for height, name in ((np.log(2), "ln 2: a constant model"), (metrics["floor"]["value"], "the annotator's entropy")):
         axes.axhline(height, color="black", linestyle="--", linewidth=1)
-        axes.annotate(name, (16, height), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
+        axes.annotate(name, (21.3, height), xytext=(0, 3), textcoords="offset points", ha="right", fontsize=9)
     axes.set(xlabel="epochs", ylabel="loss (nats a vote)", xlim=(0, 21.5), ylim=(0, None), xticks=SHOWN)
     return figure
 
@@ -92,7 +92,10 @@ def comparisons() -> Figure:
         axes.errorbar(places, middle, yerr=spread, color=color, marker="o", markersize=5, capsize=3)
         assert np.all(np.diff(middle) > 0), "more comparisons should give a better accuracy"
         assert middle.max() < ceiling, "no model exceeds the ceiling"
-        plots.label_line(axes, places[-1] * 1.08, middle[-1], name, color)
+        at, shift = (places[2], (-8, 12)) if places[0] == 32 else (places[0], (10, -4))
+        height = middle[places.index(at)]
+        side = "right" if shift[0] < 0 else "left"
+        axes.annotate(name, (at, height), xytext=shift, textcoords="offset points", color=color, ha=side, va="center")
     assert all(ours[f"votes_{n}_accuracy"]["value"] > clones[f"accuracy_{n}"]["value"] for n in (768, 3072))
     for height, name in (
         (ceiling, "Bayes accuracy"),
@@ -100,7 +103,8 @@ def comparisons() -> Figure:
         (0.5, "a coin"),
     ):
         axes.axhline(height, color="black", linestyle="--", linewidth=1)
-        axes.annotate(name, (1.9e5, height), xytext=(0, 3), textcoords="offset points", ha="right", fontsize=9)
+        under = {"xytext": (0, -3), "va": "top"} if name == "a coin" else {"xytext": (0, 3)}
+        axes.annotate(name, (1.9e5, height), **under, textcoords="offset points", ha="right", fontsize=9)
     axes.set(xscale="log", xlabel="comparisons", ylabel="held-out accuracy", xlim=(20, 2e5), ylim=(0.45, 0.92))
     axes.set_xticks([32, 768, 3072, 12288, 27648], ["32", "768", "3,072", "12,288", "27,648"], rotation=30)
     axes.minorticks_off()

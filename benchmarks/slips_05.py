@@ -12,7 +12,7 @@ from transformers import GPT2Config, GPT2Model
 from benchmarks.slips import Slip, write_card
 from rlhw.batches import Batch
 from rlhw.calibration import pair_accuracy
-from rlhw.reward_model import RewardModel, bradley_terry_loss, freeze, last_token, pairwise_loss
+from rlhw.reward_model import RewardModel, bradley_terry_loss, freeze, last_token
 from rlhw.training import warmup_decay
 
 STEPS, LONG_WARM_UP, SHORT_WARM_UP = 50, 100, 10
@@ -37,17 +37,6 @@ def peak_rate(warm_up: int) -> float:
     """The largest learning rate of a run of 50 steps, as a share of the rate that was asked for."""
     factor = warmup_decay(warm_up, max(warm_up, STEPS) + 1)
     return max(factor(step) for step in range(STEPS))
-
-
-def constant_model(loss: Callable) -> float:
-    """The loss in nats of a model that gives four answers the same score."""
-    wins = torch.ones(4, 4, dtype=torch.float64).triu(1)[None]
-    return float(loss(torch.zeros(1, 4, dtype=torch.float64), wins).mean())
-
-
-def divided_again(scores: Tensor, wins: Tensor) -> Tensor:
-    """1/C(K, 2) before what is a mean over the pairs already."""
-    return pairwise_loss(scores, wins) / math.comb(scores.shape[1], 2)
 
 
 def loss_of_a_right_pair(read: Callable) -> float:
@@ -142,10 +131,6 @@ SLIPS = {
     "never_left_warm_up": Slip(
         f"largest rate reached in {STEPS} steps, as a share: {LONG_WARM_UP} steps of warm-up (right: {SHORT_WARM_UP})",
         peak_rate, wrong=LONG_WARM_UP, right=SHORT_WARM_UP,
-    ),
-    "averaged_twice": Slip(
-        "loss of a constant model on four answers, 1/C(4, 2) applied twice (right: once)",
-        constant_model, wrong=divided_again, right=pairwise_loss, unit="nats",
     ),
     "mean_over_padding": Slip(
         "loss of a pair that the last tokens order rightly: mean over the longer answer's span (right: at the last tokens)",
