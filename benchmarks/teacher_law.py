@@ -1,7 +1,7 @@
 """The teacher of the small forum, word by word: the exact law of the next word of a summary, given the words before it.
 
 `Teacher` states the law of whole summaries. A summary is a row of slots, each filled independently of the others with one
-of several runs of words ("on monday" or nothing), so the mass of all summaries that begin with given words is a short sum.
+of several runs of words ("on monday" or nothing), so the probability of all summaries that begin with given words is a short sum.
 """
 
 from rlhw.tiny_tldr import Post, Teacher
@@ -39,30 +39,26 @@ def slots(teacher: Teacher, post: Post) -> list[Slot]:
     ]
 
 
-def mass(row: list[Slot], words: Words) -> float:
-    """The probability that a summary made of these slots begins with `words`."""
-    if not words:
-        return 1.0
-    if not row:
-        return 0.0
-    total = 0.0
-    for run, p in row[0].items():
-        if run[: len(words)] == words:
-            total += p
-        elif words[: len(run)] == run:
-            total += p * mass(row[1:], words[len(run) :])
-    return total
+def begun(row: list[Slot], before: Words) -> dict[str, float]:
+    """word -> the probability that a summary made of these slots begins with the words `before` and then this word."""
+    law: dict[str, float] = {}
+    for run, p in row[0].items() if row else ():
+        if len(run) > len(before):
+            ways = {run[len(before)]: 1.0} if run[: len(before)] == before else {}
+        else:
+            ways = begun(row[1:], before[len(run) :]) if before[: len(run)] == run else {}
+        for word, q in ways.items():
+            law[word] = law.get(word, 0.0) + p * q
+    return law
 
 
 def next_words(teacher: Teacher, post: Post, before: Words) -> dict[str, float]:
     """The law of the next word after the words `before`: {word: probability}, those that can follow only.
 
-    Raises ValueError when the teacher never begins a summary of this post so.
+    Raises ValueError when the teacher never begins a summary of this post so, or when it ends there.
     """
-    row = slots(teacher, post)
-    whole = mass(row, before)
+    law = begun(slots(teacher, post), before)
+    whole = sum(law.values())
     if not whole > 0:
-        raise ValueError(f"before: the teacher writes no summary of this post that begins with {' '.join(before)!r}.")
-    known = {EOS, *(word for slot in row for run in slot for word in run)}
-    law = {word: mass(row, (*before, word)) / whole for word in sorted(known)}
-    return {word: p for word, p in law.items() if p > 0}
+        raise ValueError(f"before: no summary of this post that the teacher writes goes on after {' '.join(before)!r}.")
+    return {word: p / whole for word, p in law.items() if p > 0}

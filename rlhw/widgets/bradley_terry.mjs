@@ -5,16 +5,18 @@ export function preferenceProbability(first, second, temperature) {
   return sigmoid((first - second) / temperature);
 }
 
-// ∂loss/∂chosen of bradleyTerryLoss, pair by pair: minus the probability of the other vote. ∂loss/∂rejected is its negative.
+// ∂loss/∂chosen of bradleyTerryLoss, pair by pair: minus the probability of the other vote. ∂loss/∂rejected is the
+// same with the other sign.
 export function bradleyTerryGradient(chosen, rejected) {
   return chosen.map((score, i) => -sigmoid(rejected[i] - score));
 }
 
 const [LINE, CURVE, LOSS] = [130, 230, 420]; // heights of the pictures
 const WIDEST = [-7, 7]; // margins that the sliders reach
+const OPTIONS = ["first", "second", "temperature", "shift"];
 
 function comparison(model) {
-  const [first, second, temperature, shift] = ["first", "second", "temperature", "shift"].map((name) => model.get(name));
+  const [first, second, temperature, shift] = OPTIONS.map((name) => model.get(name));
   const [up, down] = [first + shift, second + shift];
   const probability = preferenceProbability(up, down, temperature);
   const [chosen, rejected] = [[up / temperature, down / temperature], [down / temperature, up / temperature]];
@@ -22,7 +24,8 @@ function comparison(model) {
   const pulls = bradleyTerryGradient(chosen, rejected);
   const gradients = [pulls[0], -pulls[1]]; // both for the first one's score
   const votes = [probability, preferenceProbability(down, up, temperature)];
-  return { first, second, temperature, shift, up, down, margin: first - second, probability, votes, losses, gradients };
+  const given = { first, second, temperature, shift, up, down };
+  return { ...given, margin: up - down, probability, votes, losses, gradients };
 }
 
 // Both rewards on one axis: a shift moves them together and leaves the bar between them as long as it is.
@@ -50,10 +53,10 @@ function drawRewards(model, image, width) {
 }
 
 // The number at a point: on the outer side of the curves, but inwards near an edge.
-function label(value, margin, x, y) {
+function label(text, margin, x, y) {
   const left = margin < 0 === Math.abs(margin) < 0.7 * WIDEST[1];
-  const place = { x: x + (left ? -9 : 9), y, "text-anchor": left ? "end" : "start" };
-  return svg("text", { class: "rlhw-halo rlhw-number", ...place }, show(value, 3));
+  const place = { x: (x + (left ? -9 : 9)).toFixed(1), y: y.toFixed(1), "text-anchor": left ? "end" : "start" };
+  return svg("text", { class: "rlhw-halo rlhw-number", ...place }, text);
 }
 
 function drawProbability(model, image, width) {
@@ -66,7 +69,7 @@ function drawProbability(model, image, width) {
     line("rlhw-exact", [[x(WIDEST[0]), high], [across, high], [across, y(0)]]),
     line("rlhw-line rlhw-first", curve),
     dots("rlhw-big rlhw-dots rlhw-first", [[across, high]]),
-    label(probability, margin, across, high + (margin < 0 ? -8 : 18)),
+    label(show(probability, 3), margin, across, high + (margin < 0 ? -8 : 18)),
   );
   return `The probability that the first is preferred, against the margin, at temperature ${show(temperature)}: ` +
     `${show(probability, 3)} at margin ${signed(margin)}.`;
@@ -89,7 +92,7 @@ function drawLoss(model, image, width) {
     inside.append(
       line(`rlhw-line ${series}`, values.map((value, i) => [x(deltas[i]), y(value)])),
       dots(`rlhw-big ${mark} ${series}`, [[x(margin), y(losses[vote])]]),
-      label(losses[vote], margin, x(margin), y(losses[vote]) - 8),
+      label(nats(losses[vote]), margin, x(margin), y(losses[vote]) - 8),
     );
   });
   return `The loss of either vote against the margin. At ${signed(margin)} a vote for the first costs ` +
@@ -115,27 +118,29 @@ function sentence(model) {
   const { up, down, temperature, shift, margin, probability, losses } = comparison(model);
   const moved = shift === 0 ? "Adding the same number to both would change none of this."
     : `That ${show(Math.abs(shift))} was ${shift > 0 ? "added to" : "taken from"} both changes none of this.`;
-  return `Gold rewards ${show(up)} and ${show(down)}: margin ${signed(margin)}. At temperature ${show(temperature)} the ` +
-    `first is preferred with probability ${show(probability, 3)}. A vote for the first costs ${nats(losses[0])} nats, ` +
-    `a vote for the second ${nats(losses[1])}; on average over the annotator's votes the gradient is zero. ${moved}`;
+  return `Gold rewards ${show(up)} and ${show(down)}: margin ${signed(margin)}. At temperature ` +
+    `${show(temperature)} the first is preferred with probability ${show(probability, 3)}. A vote for the first ` +
+    `costs ${nats(losses[0])} nats, a vote for the second ${nats(losses[1])}; on average over the annotator's votes ` +
+    `the gradient is zero. ${moved}`;
 }
 
-const KEY = [["rlhw-first rlhw-round", "vote for the first"], ["rlhw-second", "vote for the second"], ["rlhw-exact", "ln 2"]];
+const REWARD_KEY = [["rlhw-first rlhw-round", "first"], ["rlhw-second", "second"], ["rlhw-ring", "before the shift"]];
+const LOSS_KEY = [
+  ["rlhw-first rlhw-round", "vote for the first"], ["rlhw-second", "vote for the second"], ["rlhw-exact", "ln 2"],
+];
 
 export default {
   render({ model, el }) {
-    const names = ["first", "second", "temperature", "shift"];
-    const view = open(model, el, "One comparison: Bradley and Terry's model", names);
+    const view = open(model, el, "One comparison: Bradley and Terry's model", OPTIONS);
     const draw = (drawing) => (image, width) => drawing(model, image, width);
-    const rewards = [["rlhw-first rlhw-round", "first"], ["rlhw-second", "second"], ["rlhw-ring", "before the shift"]];
-    const scores = picture(view, ["Two gold rewards and their margin"], rewards, LINE, draw(drawRewards));
+    const scores = picture(view, ["Two gold rewards and their margin"], REWARD_KEY, LINE, draw(drawRewards));
     view.follow(() => { scores.querySelector(".rlhw-ring").hidden = model.get("shift") === 0; });
     const head = ["vote", "P(vote)", "loss", "∂/∂s₁", "∂/∂s₂"];
     el.append(
-      html("div", { class: "rlhw-controls" }, ...names.map((name) => slider(view, name))),
+      html("div", { class: "rlhw-controls" }, ...OPTIONS.map((name) => slider(view, name))),
       html("div", { class: "rlhw-pictures" },
         html("div", {}, scores, picture(view, ["What the annotator does: σ(Δ/τ)"], [], CURVE, draw(drawProbability))),
-        picture(view, ["What a vote costs: −log σ"], KEY, LOSS, draw(drawLoss))),
+        picture(view, ["What a vote costs: −log σ"], LOSS_KEY, LOSS, draw(drawLoss))),
       table(view, "Loss of a vote in nats, and its gradient for scores s = r/τ", head, () => rows(model)),
       spoken(view, () => sentence(model)),
     );

@@ -5,7 +5,8 @@ export function sigmoid(value) {
   return (value < 0 ? small : 1) / (1 + small);
 }
 
-// -log σ(chosen - rejected) of each pair: log(1 + e^-m), written so that a large margin of either sign keeps its digits.
+// -log σ(chosen - rejected) of each pair: log(1 + e^-m), written so that a large margin m of either sign keeps its
+// digits.
 export function bradleyTerryLoss(chosen, rejected) {
   return chosen.map((score, i) => {
     const margin = score - rejected[i];

@@ -83,7 +83,8 @@ export default {
     view.follow(() => { step.hidden = policy.querySelector(".rlhw-third").hidden = !model.get("show_step"); });
     el.append(
       html("div", { class: "rlhw-controls" }, ...ARMS.map((_, arm) => slider(view, "logits", arm))),
-      html("div", { class: "rlhw-row" }, choices(view, "action", "sampled arm y", arms), toggle(view, "show_step", "show one ascent step")),
+      html("div", { class: "rlhw-row" }, choices(view, "action", "sampled arm y", arms),
+        toggle(view, "show_step", "show one ascent step")),
       step, html("div", { class: "rlhw-pictures" }, policy, scores), spoken(view, () => sentence(model)),
     );
     return view.end;

@@ -17,7 +17,7 @@ function named(word) {
   return word === "<eos>" ? "(end)" : word;
 }
 
-// For each word three bars, one a law; the word that follows stands on a tinted row. What is left goes to "other words".
+// For each word three bars, one a law; the word that follows stands on a tinted row. The rest goes to "other words".
 function drawLaws(model, image, width) {
   const { step } = reading(model);
   const rest = (values) => Math.max(0, 1 - cumulativeSum(values).at(-1));
@@ -28,11 +28,13 @@ function drawLaws(model, image, width) {
   const chosen = { x: 0, y: top + row * step.words.indexOf(step.word), width, height: row };
   image.append(svg("rect", { class: "rlhw-chosen", ...chosen }));
   for (const tick of [0, 0.5, 1]) {
-    image.append(svg("line", { class: tick ? "rlhw-rule" : "rlhw-zero", x1: x(tick), x2: x(tick), y1: top, y2: bottom }));
+    const place = { x1: x(tick), x2: x(tick), y1: top, y2: bottom };
+    image.append(svg("line", { class: tick ? "rlhw-rule" : "rlhw-zero", ...place }));
   }
   horizontalAxis(image, x, [0, 1], bottom, "probability of the next word");
   words.forEach((word, i) => {
-    const [label, kind] = word === null ? ["other words", "rlhw-name"] : [named(word), word === step.word ? "rlhw-strong" : ""];
+    const label = word === null ? "other words" : named(word);
+    const kind = word === null ? "rlhw-name" : word === step.word ? "rlhw-strong" : "";
     image.append(svg("text", { class: kind, x: left - 8, y: top + row * (i + 0.5) + 4, "text-anchor": "end" }, label));
     LAWS.forEach((law, place) => {
       const value = word === null ? rest(step[law]) : step[law][i];
@@ -57,10 +59,13 @@ function drawSums(model, image, width, height, laws) {
   const axes = [[[0, steps.length], "tokens read, t"], [[lowest, 0], "sum of log π so far (nats)"]];
   const { x, y, inside } = plot(image, width, height, ...axes);
   inside.append(svg("line", { class: "rlhw-zero", x1: x(position), x2: x(position), y1: y(0), y2: y(lowest) }));
-  laws.forEach((law) => inside.append(
-    line(`rlhw-line ${law === 0 ? "rlhw-broad " : ""}${SERIES[law]}`, [0, ...sums[law]].map((sum, t) => [x(t), y(sum)])),
-    dots(`${law === 0 ? "rlhw-big" : "rlhw-middle"} rlhw-dots ${SERIES[law]}`, [[x(position), y(sums[law][position - 1])]]),
-  ));
+  laws.forEach((law) => {
+    const [wide, size] = law === 0 ? ["rlhw-broad", "rlhw-big"] : ["", "rlhw-middle"];
+    inside.append(
+      line(`rlhw-line ${wide} ${SERIES[law]}`, [0, ...sums[law]].map((sum, t) => [x(t), y(sum)])),
+      dots(`rlhw-dots ${size} ${SERIES[law]}`, [[x(position), y(sums[law][position - 1])]]),
+    );
+  });
   const each = laws.map((law) => `${NAMES[law]} ${show(sums[law][position - 1])}`).join(", ");
   return `Running sums of the log-probabilities after ${position} of ${steps.length} tokens: ${each} nats.`;
 }

@@ -29,8 +29,9 @@ class TokenByToken(Widget):
 
     @traitlets.validate("post", "position")
     def _within_the_summary(self, proposal) -> int:
-        length = len(EXAMPLES[self.post]["steps"])
-        if self.position > length:
-            sentence = f"position must be a whole number from 1 to {length} in post {self.post}; got {self.position}"
-            raise traitlets.TraitError(f"TokenByToken: {sentence}.")
+        chosen = {"post": self.post, "position": self.position} | {proposal["trait"].name: proposal["value"]}
+        length = len(EXAMPLES[chosen["post"]]["steps"])
+        if chosen["position"] > length:
+            wanted = f"a whole number from 1 to {length} in post {chosen['post']}"
+            raise traitlets.TraitError(f"TokenByToken: position must be {wanted}; got {chosen['position']}.")
         return proposal["value"]
