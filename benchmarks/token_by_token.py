@@ -9,20 +9,21 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.cloning import COUNTS, K, SETTINGS
+from benchmarks.cloning import COUNTS, SETTINGS, K
 from benchmarks.teacher_law import EOS, next_words
 from benchmarks.tiny_runs import CONTEXT, TEACHER, clone, demonstrations
 from rlhw import cards
 from rlhw.batches import collate
 from rlhw.language_model import load
 from rlhw.logprobs import response_logits
-from rlhw.tiny_tldr import Post
+from rlhw.tiny_tldr import Post, sample_post
 from rlhw.tiny_tldr.summaries import WHOLE
 
 DATA = Path(__file__).parents[1] / "rlhw/widgets/token_by_token.json"
@@ -62,14 +63,12 @@ KINDS: dict[str, Callable[[Post, str], bool]] = {
 }
 
 
-def examples(tokenizer: Callable) -> dict[str, tuple[Post, str]]:
-    """The post and its summary for each of KINDS, in their order; no post twice."""
-    drawn = demonstrations(400, 1, "evaluation", SEED + 1000, tokenizer)
-    pairs = list(zip(drawn.posts, (texts[0] for texts in drawn.summaries), strict=True))
-    found: dict[str, tuple[Post, str]] = {}
-    for kind, fits in KINDS.items():
-        found[kind] = next(pair for pair in pairs if pair not in found.values() and fits(*pair))
-    return found
+def examples() -> dict[str, tuple[Post, str]]:
+    """The post and its summary for each of KINDS, in their order, from one stream of held-out posts."""
+    rng = np.random.default_rng(SEED)
+    posts = (sample_post(rng, "evaluation") for _ in count())
+    draws = ((post, TEACHER.sample(post, rng)) for post in posts)
+    return {kind: next(pair for pair in draws if fits(*pair)) for kind, fits in KINDS.items()}
 
 
 @torch.no_grad()
@@ -91,7 +90,7 @@ def teacher_laws(tokenizer: Callable, post: Post, words: list[str]) -> np.ndarra
 def divergence(teacher: np.ndarray, model: np.ndarray) -> np.ndarray:
     """KL(teacher‖model) of the next word at each position, in nats: "T"."""
     told = teacher > 0
-    return np.where(told, teacher * np.log(np.where(told, teacher, 1.0) / model), 0.0).sum(-1)
+    return (teacher * np.log(np.where(told, teacher, 1.0) / np.where(told, model, 1.0))).sum(-1)
 
 
 def rounded(shown: np.ndarray) -> list[float]:
@@ -141,7 +140,7 @@ def main() -> int:
     before, tokenizer = load("tiny")
     train = demonstrations(COUNTS[-1], K, "train", SEED, tokenizer)
     after, _ = clone(train.batch, seed=SEED, **SETTINGS)
-    shown = [measure(kind, *pair, before, after, tokenizer) for kind, pair in examples(tokenizer).items()]
+    shown = [measure(kind, *pair, before, after, tokenizer) for kind, pair in examples().items()]
     text = json.dumps({"examples": shown}, separators=(",", ":")).replace('{"word"', '\n{"word"') + "\n"
     DATA.write_text(text, encoding="utf-8")
     steps = [entry for example in shown for entry in example["steps"]]
