@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rlhw.labelling.session import Session
-from rlhw.preferences import Pair
 
 if TYPE_CHECKING:
     from rlhw.widgets.labelling import Labelling
@@ -22,7 +21,7 @@ __all__ = ["Session", "label"]
 
 
 def label(
-    pairs: Sequence[Pair],
+    pairs: Sequence[Sequence[str]],
     path: str | os.PathLike[str],
     annotator: str,
     *,

@@ -5,7 +5,6 @@ A session answers messages and knows no page: the widget hands it what the page 
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from rlhw.preferences import (
     set_torn_aside,
     take_back,
 )
+from rlhw.preferences.comparison import parse
 
 State = dict[str, object]
 
@@ -33,7 +33,7 @@ class Session:
 
     def __init__(
         self,
-        pairs: Sequence[Pair],
+        pairs: Sequence[Sequence[str]],
         path: str | os.PathLike[str],
         annotator: str,
         *,
@@ -98,11 +98,11 @@ class Session:
             self._past.append(None)
             self._said = "Skipped: nothing was saved."
         elif kind == "choose" and len(self._past) < len(self._todo):
-            choice, seconds = message.get("choice"), message.get("seconds")
-            label = replace(self._todo[len(self._past)], choice=choice, seconds=seconds)
+            given = {name: message.get(name) for name in ("choice", "seconds")}
+            label = parse(vars(self._todo[len(self._past)]) | given)
             append_jsonl(self.path, label)
             self._past.append(label)
-            self._said = f"Saved: {WORDS[choice]}."
+            self._said = f"Saved: {WORDS[label.choice]}."
         else:
             return
         self._turn += 1

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from rlhw.preferences.comparison import Comparison
+from rlhw.preferences.comparison import parse
 from rlhw.preferences.files import read_records, write_whole
 
 Pair = tuple[str, str, str]
@@ -13,7 +13,7 @@ Pair = tuple[str, str, str]
 FIELDS = ("prompt", "answer1", "answer2")
 
 
-def check_pairs(pairs: Sequence[Pair]) -> list[Pair]:
+def check_pairs(pairs: Sequence[Sequence[str]]) -> list[Pair]:
     """The pairs (prompt, first answer, second answer) as a list.
 
     ValueError when there are none, and naming the pair when one is no triple, a prompt is empty, both answers are the same,
@@ -25,7 +25,7 @@ def check_pairs(pairs: Sequence[Pair]) -> list[Pair]:
         if isinstance(pair, str) or len(pair) != 3:
             raise ValueError(f"pairs[{place}] must be a prompt and two answers: (prompt, answer, answer).")
         try:
-            Comparison(*pair, choice="tie")
+            parse(dict(zip(("prompt", "first", "second"), pair, strict=True)) | {"choice": "tie"})
         except ValueError as error:
             raise ValueError(f"pairs[{place}]: {error}") from None
     return [tuple(pair) for pair in pairs]
@@ -46,7 +46,7 @@ def read_pairs(path: str | os.PathLike[str]) -> list[Pair]:
     return pairs
 
 
-def write_pairs(path: str | os.PathLike[str], pairs: Sequence[Pair]) -> None:
+def write_pairs(path: str | os.PathLike[str], pairs: Sequence[Sequence[str]]) -> None:
     """Write a file of pairs at one stroke, in place of what stood there. Raises what `check_pairs` raises, and then writes nothing.
 
     >>> import tempfile
@@ -64,7 +64,7 @@ def _pair(record: object) -> Pair:
         raise ValueError(f"a pair must be an object with the fields {', '.join(FIELDS)} and no other.")
     prompt, first, second = (record[name] for name in FIELDS)
     try:
-        Comparison(prompt, first, second, choice="tie")
+        parse({"prompt": prompt, "first": first, "second": second, "choice": "tie"})
     except ValueError as error:
         # The sentence speaks of a comparison's fields; the file has others.
         raise ValueError(str(error).replace("first", "answer1").replace("second", "answer2")) from None
