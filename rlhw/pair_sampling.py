@@ -33,16 +33,16 @@ def sample_pairs(
     if batch_size < 1:
         raise ValueError(f"batch_size must be 1 or more; got {batch_size}.")
     device = next(model.parameters()).device
+    tokens, mask = collate_prompts(prompts, tokenizer, max_length=sys.maxsize)
     pairs, left_out = [], Counter()
-    # One step even without prompts: collate_prompts says what is wrong.
-    for start in range(0, max(len(prompts), 1), batch_size):
-        texts = list(prompts[start : start + batch_size])
-        tokens, mask = (part.to(device) for part in collate_prompts(texts, tokenizer, max_length=sys.maxsize))
+    for start in range(0, len(prompts), batch_size):
+        rows = slice(start, start + batch_size)
+        width = int(mask[rows].sum(1).max())
         batch, _ = generate(
-            model, tokens, mask, k=2, max_new_tokens=max_new_tokens, eos_id=tokenizer.eos_token_id,
-            generator=generator, temperature=temperature,
+            model, tokens[rows, -width:].to(device), mask[rows, -width:].to(device), k=2, max_new_tokens=max_new_tokens,
+            eos_id=tokenizer.eos_token_id, generator=generator, temperature=temperature,
         )  # fmt: skip
-        for prompt, (one, other) in zip(texts, answer_texts(batch, tokenizer), strict=True):
+        for prompt, (one, other) in zip(prompts[rows], answer_texts(batch, tokenizer), strict=True):
             if one == other:
                 left_out[SAME] += 1
             else:

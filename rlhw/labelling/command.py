@@ -81,7 +81,7 @@ def report(labels: Sequence[Comparison], left_out: Counter[str], replaced: int) 
     yield f"replaced by a later label of the same annotator: {replaced}"
     yield f"with an empty answer: {empty}; ties: {sum(label.choice == 'tie' for label in labels)}"
     people = Counter("no name" if label.annotator is None else repr(label.annotator) for label in labels)
-    yield f"annotators: {', '.join(f'{name} gave {count}' for name, count in people.items())}"
+    yield f"annotators: {', '.join(f'{name} gave {count}' for name, count in sorted(people.items()))}"
     yield f"agreement: {_or_why(lambda: _agreement(labels))}"
     yield f"longer answer chosen: {_or_why(lambda: _share(length_bias(labels)))}"
     yield f"answer 1 chosen: {_or_why(lambda: _share(position_bias(labels)))}"

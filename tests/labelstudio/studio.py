@@ -20,7 +20,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-VERSION = "1.23.2"
+ROOT = Path(__file__).parents[2]
+# `make test-labelstudio` puts it there; the variable names another that is installed already.
+PROGRAM = Path(os.environ.get("LABEL_STUDIO") or ROOT / ".venv-labelstudio/bin/label-studio")
 ADMIN, PASSWORD = "one@example.org", "not-a-secret-1"
 STARTS_WITHIN = 600  # seconds; it makes its database first
 QUIET = {
