@@ -86,7 +86,7 @@ export default {
   render({ model, el }) {
     const view = open(model, el, "Which answer is better?", []);
     el.tabIndex = 0;
-    el.dataset.lmSuppressShortcuts = "true"; // JupyterLab looks at keys before any page does, except here
+    el.dataset.lmSuppressShortcuts = "true"; // else JupyterLab sees keys first
     const [prompt, first, second] = [block("prompt"), block("answer 1"), block("answer 2")];
     const pair = html("div", {}, prompt.node, html("div", { class: "rlhw-answers" }, first.node, second.node));
     const bar = html("progress", { "aria-label": "labelled" });

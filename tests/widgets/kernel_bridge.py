@@ -9,7 +9,8 @@ import json
 import sys
 from queue import Empty
 
-from jupyter_client.manager import start_new_kernel
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import KernelManager
 
 CELL = """
 from rlhw.labelling import label
@@ -33,13 +34,18 @@ def heard(client, parent: str) -> list[dict]:
 
 
 def main(path: str, pairs: str) -> None:
-    manager, client = start_new_kernel(kernel_name="python3")
+    # kernel_dirs: "python3" is then this interpreter, whatever kernels the machine's user has registered.
+    manager = KernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    manager.start_kernel()
+    client = manager.blocking_client()
+    client.start_channels()
     try:
+        client.wait_for_ready(timeout=60)
         said = heard(client, client.execute(CELL.format(path=path, pairs=pairs)))
         opened = {m["content"]["comm_id"]: m["content"]["data"]["state"] for m in said if m["msg_type"] == "comm_open"}
         comm, state = next((comm, state) for comm, state in opened.items() if "_esm" in state)
         print(json.dumps({name: state[name] for name in ("_esm", "_css", "_shown")}), flush=True)
-        print(manager.provisioner.pid if hasattr(manager, "provisioner") else manager.kernel.pid, flush=True)
+        print(manager.provisioner.pid, flush=True)
         for line in sys.stdin:
             content = {"comm_id": comm, "data": {"method": "custom", "content": json.loads(line)}}
             message = client.session.msg("comm_msg", content)

@@ -1,5 +1,6 @@
 """The page of `rlhw.labelling.label` in Chromium: with Python in this process, with a real kernel, and without any."""
 
+import inspect
 import json
 import os
 import signal
@@ -15,10 +16,11 @@ from playwright.sync_api import Locator, Page, expect
 
 from rlhw.labelling import label
 from rlhw.preferences import Comparison, read_jsonl, write_pairs
+from rlhw.widgets.labelling import Labelling
 
 pytestmark = pytest.mark.browser
 
-HTML = '<img src=x onerror="window.harmed = true"><b>Who?</b>'
+HTML = '<img src="data:," onerror="window.harmed = true"><b>Who?</b>'
 CLOSING = "</div><script>window.harmed = true</script>"
 PAIRS = [(HTML, "I.\n  You.", CLOSING), ("Why?", "", "Because."), ("Where?", "Here.", "There.")]
 
@@ -183,7 +185,7 @@ def test_keys_typed_elsewhere_and_keys_with_others_held_are_not_taken(show):
     assert [message["kind"] for message in page.evaluate("window.sent")] == ["hello"]
 
 
-def test_a_key_that_is_taken_goes_no_further_and_one_that_is_held_down_counts_once(show, path):
+def test_a_key_counts_once_and_goes_no_further(show, path):
     page = show()
     expect(words(page)).to_contain_text("0 of 3")
     page.evaluate("window.beyond = []; document.addEventListener('keydown', (event) => window.beyond.push(event.key))")
@@ -336,3 +338,30 @@ def test_a_real_kernel_labels_what_the_page_asks_and_its_death_loses_nothing(
     assert [Comparison(*PAIRS[i], c, "ann") for i, c in ((0, "first"), (1, "tie"))] == [
         Comparison(c.prompt, c.first, c.second, c.choice, c.annotator) for c in read_jsonl(path)
     ]
+
+
+# JavaScript that is wrong in one way each, and what of the tests above then fails.
+WRONG = {
+    "does not wait for Python": ("!state.waiting &&", "", test_nothing_new_is_shown_until_python_has_answered),
+    "shows markup": ("text.textContent = words", "text.innerHTML = words", test_texts_are_shown_as_texts),
+    "takes keys with others held": (
+        "event.ctrlKey || event.altKey ||", "", test_keys_typed_elsewhere_and_keys_with_others_held_are_not_taken,
+    ),
+    "takes keys typed elsewhere": (
+        'el.addEventListener("keydown"', 'document.addEventListener("keydown"',
+        test_keys_typed_elsewhere_and_keys_with_others_held_are_not_taken,
+    ),
+    "lets keys go on": ("event.stopPropagation();", "", test_a_key_counts_once_and_goes_no_further),
+    "counts a key held down": ("if (!event.repeat) ", "", test_a_key_counts_once_and_goes_no_further),
+    "starts no clock": ("since: performance.now() }", "since: 0 }", test_left_arrow_and_the_seconds_of_each_label),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_javascript_is_found(name, show, path, monkeypatch):
+    right, wrong, test = WRONG[name]
+    assert right in Labelling._esm
+    monkeypatch.setattr(Labelling, "_esm", Labelling._esm.replace(right, wrong))
+    arguments = {"show": show, "path": path}
+    with pytest.raises(AssertionError):
+        test(**{word: arguments[word] for word in inspect.signature(test).parameters})
