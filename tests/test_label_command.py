@@ -2,12 +2,13 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rlhw import cli
-from rlhw.preferences import Comparison, read_jsonl, to_label_studio, write_pairs
+from rlhw.preferences import Comparison, append_jsonl, read_jsonl, recorded_export, to_label_studio, write_pairs
 
 PAIRS = [("Why?", "Because.", "No idea."), ("Who <b>?", "", "\N{WHALE}"), ("Where?", "Here.", "Over there.")]
 
@@ -216,3 +217,31 @@ def test_misuse_ends_with_code_2(arguments, capsys):
         cli.main(["label", *arguments])
     assert end.value.code == 2
     assert "usage: rlhw label" in capsys.readouterr().err
+
+
+def test_a_label_file_edited_by_hand_is_counted_or_refused_by_whoever_trains_on_it(tmp_path, capsys):
+    """From the recorded export to a reward model, by commands alone."""
+    path = tmp_path / "labels.jsonl"
+    export = tmp_path / "export.json"
+    export.write_text(json.dumps(recorded_export()), encoding="utf8")
+    code, printed, _ = run(capsys, "import", export, "--out", path)
+    assert code == 0
+    assert "47 comparisons in" in printed
+    assert "replaced by a later label of the same annotator: 1" in printed
+    assert "annotators: '1' gave 24, '2' gave 23" in printed
+    # Somebody changes their mind with an editor: a second line for a pair that they have labelled.
+    first = read_jsonl(path)[0]
+    append_jsonl(path, replace(first, choice="second" if first.choice == "first" else "first"))
+    train = ["train", "reward", "--model", "tiny", "--epochs", "1", "--size", "24", "--data", str(path)]
+    assert cli.main([*train, "--out", str(tmp_path / "reward")]) == 0
+    assert "data: 48 comparisons; 1 replaced by a later label of the same annotator" in capsys.readouterr().out
+    # And then spoils a line.
+    lines = path.read_text(encoding="utf8").split("\n")
+    path.write_text(
+        "\n".join([*lines[:6], lines[6].replace('"choice": "', '"choice": "the '), *lines[7:]]), encoding="utf8"
+    )
+    assert cli.main([*train, "--out", str(tmp_path / "again")]) == 2
+    error = capsys.readouterr().err
+    assert f"{path}, line 7: choice must be 'first', 'second' or 'tie'; got 'the " in error
+    assert "mend or delete this line." in error
+    assert error.count("\n") == 1
