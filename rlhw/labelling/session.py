@@ -24,6 +24,7 @@ from rlhw.preferences.comparison import parse
 State = dict[str, object]
 
 WORDS = {"first": "answer 1 is better", "second": "answer 2 is better", "tie": "a tie"}
+AGAIN = " The skipped ones come again when this cell is run again."
 
 
 class Session:
@@ -117,9 +118,6 @@ class Session:
         return f"Taken back: {name} no longer holds this label." if there else f"{name} held this label no more."
 
 
-AGAIN = " The skipped ones come again when this cell is run again."
-
-
 def _questions(pairs: Sequence[Pair], annotator: str, rng: np.random.Generator | None) -> list[Comparison]:
     """The pairs as they are shown; the choice "tie" stands for none yet."""
     if annotator is None:
@@ -138,12 +136,12 @@ def _questions(pairs: Sequence[Pair], annotator: str, rng: np.random.Generator |
 
 
 def _greeting(done: int, replaced: int, aside: Path | None) -> str:
-    sentences = [
-        (done, f"{done} labelled before: not shown again."),
-        (replaced, f"Of several labels of yours for one pair the last counts: {replaced} replaced."),
-        (
-            aside,
-            f"Its last line broke off when a run was stopped: kept in {aside and aside.name}, and the pair is asked again.",
-        ),
-    ]
-    return " ".join(sentence for there, sentence in sentences if there) or "Nothing is labelled yet."
+    sentences = []
+    if done:
+        sentences.append(f"{done} labelled before: not shown again.")
+    if replaced:
+        sentences.append(f"Of several labels of yours for one pair the last counts: {replaced} replaced.")
+    if aside:
+        broke = f"The file's last line broke off when a run was stopped and is kept in {aside.name}"
+        sentences.append(f"{broke}; the pair is asked again.")
+    return " ".join(sentences) or "Nothing is labelled yet."
