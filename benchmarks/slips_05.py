@@ -46,7 +46,7 @@ def loss_of_a_right_pair(read: Callable) -> float:
 
 def mean_over_the_span(chosen: Tensor, rejected: Tensor, *masks: Tensor) -> Tensor:
     """The loss at each place up to the end of the longer answer, averaged."""
-    return bradley_terry_loss(chosen, rejected).mean(-1)
+    return bradley_terry_loss(chosen[0], rejected[0]).mean()
 
 
 def at_the_last_tokens(chosen: Tensor, rejected: Tensor, *masks: Tensor) -> Tensor:
