@@ -19,7 +19,7 @@ ROWS = (
 
 def read_out() -> Figure:
     """A padded batch of two texts, the places that are read, and the one that must not be."""
-    figure, axes = plt.subplots(figsize=(8.6, 3.6))
+    figure, axes = plt.subplots(figsize=(7.4, 3.4))
     axes.set(xlim=(-0.2, 11.4), ylim=(-0.75, 4.6))
     axes.axis("off")
     for row, (prompt, answer) in enumerate(ROWS):
@@ -30,12 +30,12 @@ def read_out() -> Figure:
         start = len(prompt) + 0.2
         assert answer[words - 1] == "⟨end⟩", "each answer is read at its own end mark"
         axes.plot([start, start + words - 0.08], [bottom + 1.0] * 2, color=plots.COLORS[2], linewidth=3)
-        axes.text(start, bottom + 1.08, "sum over the answer's tokens", color=plots.COLORS[2], fontsize=10, va="bottom")
+        axes.text(start, bottom + 1.08, "sum over the answer's tokens", color=plots.COLORS[2], fontsize=11, va="bottom")
         _marker(axes, start + words - 1, bottom, "last token", plots.COLORS[0])
     assert ROWS[1][1][-1] is None, "at the right edge the shorter answer has padding"
     _marker(axes, len(ROWS[1][0]) + 0.2 + len(ROWS[1][1]) - 1, 0.4, "right edge: a pad", plots.COLORS[1])
-    axes.text(0, 4.35, "prompt, padded on the left", color=GREY, fontsize=10)
-    axes.text(5.2, 4.35, "answer, padded on the right", color=GREY, fontsize=10)
+    axes.text(0, 4.35, "prompt, padded on the left", color=GREY, fontsize=11)
+    axes.text(5.2, 4.35, "answer, padded on the right", color=GREY, fontsize=11)
     return figure
 
 
@@ -43,13 +43,13 @@ def _token(axes: Axes, x: float, y: float, word: str | None, inside: bool) -> No
     edge = GREY if word is not None else "#999999"
     style = {"fc": "white" if word is not None else PALE, "ec": edge, "lw": 1.6 if inside and word else 1.0}
     axes.add_patch(Rectangle((x, y), 0.92, 0.8, linestyle="-" if word is not None else "--", **style))
-    axes.text(x + 0.46, y + 0.4, word or "pad", ha="center", va="center", fontsize=9, color=edge)
+    axes.text(x + 0.46, y + 0.4, word or "pad", ha="center", va="center", fontsize=11, color=edge)
 
 
 def _marker(axes: Axes, x: float, y: float, text: str, color: str) -> None:
     arrow = {"arrowstyle": "-|>", "color": color, "lw": 1.6}
     axes.annotate(
-        text, (x + 0.46, y), (x + 0.46, y - 0.75), arrowprops=arrow, ha="center", va="bottom", color=color, fontsize=10
+        text, (x + 0.46, y), (x + 0.46, y - 0.75), arrowprops=arrow, ha="center", va="bottom", color=color, fontsize=11
     )
 
 
