@@ -52,11 +52,11 @@ def words(text: str) -> int:
     return len(text.split())
 
 
-def teacher_pairs(count: int, seed: int) -> list[Pair]:
+def teacher_pairs(count: int, seed: int, split: str = "evaluation") -> list[Pair]:
     """(post, first, second) for so many different posts: two different summaries of the teacher's, in the order they were drawn."""
     rng, teacher, found = np.random.default_rng(seed), Teacher(), {}
     while len(found) < count:
-        post = sample_post(rng, "evaluation")
+        post = sample_post(rng, split)
         first, second = teacher.sample(post, rng), teacher.sample(post, rng)
         if first != second:
             found.setdefault(post.text, (post, first, second))
