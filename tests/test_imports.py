@@ -24,6 +24,7 @@ ARROWS = {
     "language_model": {"batches", "logprobs", "saving"},
     "tabular_lm": {"batches", "logprobs"},
     "rollouts": {"batches", "logprobs", "language_model"},
+    "pair_sampling": {"batches", "language_model"},
     "training": {"batches"},
     "behavior_cloning": {"batches", "logprobs", "training"},
     "reward_model": {"batches", "logprobs", "training", "calibration", "saving"},
@@ -40,6 +41,7 @@ ARROWS = {
     "notebooks": {"repository", "notebook_rules"},
     "cards": {"rlhw"},
     "pipeline": {"*"},
+    "labelling": {"preferences", "widgets"},
     "cli": {"*"},
     "__main__": {"cli"},
     "widgets": set(),
@@ -49,6 +51,7 @@ ARROWS = {
 TORCH_MODULES = {
     *("batches", "logprobs", "language_model", "tabular_lm", "rollouts", "behavior_cloning", "reward_model"),
     *("ppo", "dpo", "grpo", "checkpoint", "pipeline", "training", "calibration", "saving", "same_model"),
+    "pair_sampling",
 }
 HEAVY_MODULES = TORCH_MODULES | {"plots"}
 
