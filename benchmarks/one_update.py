@@ -1,4 +1,4 @@
-"""Chapter 3 measured: cloning and REINFORCE as one update, temperature, prefixes. `python -m benchmarks.one_update` (12 minutes).
+"""Chapter 3 measured: cloning and REINFORCE as one update, temperature, prefixes. `python -m benchmarks.one_update` (8 minutes).
 
 Both start from the same half-cloned tiny GPT-2 and see the same posts, with eight answers to each. Cloning takes the
 teacher's answers with weight 1, REINFORCE its own with leave-one-out weights: nothing else differs. Settings frozen before;
@@ -26,8 +26,9 @@ from rlhw.weighted_update import weighted_step
 
 SEEDS = (0, 1, 2, 3, 4)
 START = {"steps": 30, "size": 36, "rate": 2e-3}
-STEPS, EVERY, POSTS, K, RATE = 60, 15, 18, 8, 1e-3
-COLD_STEPS = 30
+STEPS, EVERY, POSTS, K, RATE = 40, 10, 12, 8, 1e-3
+COLD_STEPS = 16
+EVALUATED = 100
 NEW_TOKENS = 44
 TEMPERATURES = (1.0, 0.8, 0.6, 0.4, 0.2)
 
@@ -64,13 +65,13 @@ def gold(tokenizer):
 
 
 def measured(model: nn.Module, data: Demonstrations, seed: int, tokenizer) -> tuple[float, float]:
-    """(mean gold reward of 4 answers to each of 128 posts, KL(teacher, model) in nats a summary)."""
-    batch = answers_of(model, data.posts[:128], 4, torch.Generator().manual_seed(seed), tokenizer)
+    """(mean gold reward of 4 answers to each of 100 posts, KL(teacher, model) in nats a summary)."""
+    batch = answers_of(model, data.posts[:EVALUATED], 4, torch.Generator().manual_seed(seed), tokenizer)
     return float(gold(tokenizer)(batch).mean()), cloning_gap(model, data)[0]
 
 
 def train(model: nn.Module, kind: str, steps: int, data: Demonstrations, seed: int, tokenizer) -> list[tuple]:
-    """`steps` weighted steps of "cloning" or "reinforce"; what `measured` says every 15 of them, the start included."""
+    """`steps` weighted steps of "cloning" or "reinforce"; what `measured` says every 10 of them, the start included."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.0)
     rng, generator = np.random.default_rng((seed, 4)), torch.Generator().manual_seed(seed)
     history = [measured(model, data, seed, tokenizer)]
@@ -80,25 +81,25 @@ def train(model: nn.Module, kind: str, steps: int, data: Demonstrations, seed: i
         else:
             batch, weights = own(model, posts, generator, tokenizer)
         weighted_step(model, optimizer, batch, weights)
-        if step % EVERY == 0:
+        if step % EVERY == 0 or step == steps:
             history.append(measured(model, data, seed, tokenizer))
             print(f"seed {seed} {kind} step {step}: reward {history[-1][0]:.2f}, KL {history[-1][1]:.2f}", flush=True)
     return history
 
 
 def at_temperatures(model: nn.Module, data: Demonstrations, seed: int, tokenizer) -> dict[str, float]:
-    """The clone's mean reward at each temperature, on the 128 posts."""
+    """The clone's mean reward at each temperature, on the 100 posts."""
     means = {}
     for temperature in TEMPERATURES:
         generator = torch.Generator().manual_seed(seed)
-        batch = answers_of(model, data.posts[:128], 4, generator, tokenizer, temperature)
+        batch = answers_of(model, data.posts[:EVALUATED], 4, generator, tokenizer, temperature)
         means[f"clone_{100 * temperature:.0f}"] = float(gold(tokenizer)(batch).mean())
     return means
 
 
 def prefixes(model: nn.Module, data: Demonstrations, seed: int, tokenizer) -> dict[str, float]:
     """Own prefixes against the teacher's: what the teacher never writes, log-ratios of the rest, wrong values of both."""
-    posts, generator = data.posts[:128], torch.Generator().manual_seed(seed + 77)
+    posts, generator = data.posts[:EVALUATED], torch.Generator().manual_seed(seed + 77)
     tokens, mask = collate_prompts([post.text for post in posts], tokenizer, CONTEXT - NEW_TOKENS)
     settings = {"max_new_tokens": NEW_TOKENS, "eos_id": tokenizer.eos_token_id}
     batch, logprobs = generate(model, tokens, mask, k=8, generator=generator, **settings)
@@ -107,7 +108,7 @@ def prefixes(model: nn.Module, data: Demonstrations, seed: int, tokenizer) -> di
     student = logprobs.sum(-1).double().numpy()
     possible = np.isfinite(teacher)
     prompts, demos = [post.text for post in data.posts], data.summaries
-    right, wrong = facts_right_and_invented(prompts[:128], texts)
+    right, wrong = facts_right_and_invented(prompts[:EVALUATED], texts)
     teacher_right, teacher_wrong = facts_right_and_invented(prompts, demos)
     weights = np.exp(teacher - student)
     return {
@@ -122,14 +123,14 @@ def prefixes(model: nn.Module, data: Demonstrations, seed: int, tokenizer) -> di
 def one(seed: int) -> dict[str, float]:
     """All figures of one seed."""
     pretrained, tokenizer = load("tiny")
-    data = demonstrations(400, 1, "evaluation", seed + 2000, tokenizer)
+    data = demonstrations(300, 1, "evaluation", seed + 2000, tokenizer)
     start, _ = clone(demonstrations(36 * START["steps"], 4, "train", seed + 500, tokenizer).batch, seed=seed, **START)
     figures = {
-        "reward_teacher": float(np.mean([expected_reward(post) for post in data.posts[:128]])),
-        "reward_best": float(np.mean([gold_reward(post, best_summary(post)) for post in data.posts[:128]])),
+        "reward_teacher": float(np.mean([expected_reward(post) for post in data.posts[:EVALUATED]])),
+        "reward_best": float(np.mean([gold_reward(post, best_summary(post)) for post in data.posts[:EVALUATED]])),
     }
     figures |= {
-        f"teacher_{100 * t:.0f}": float(np.mean([expected_reward(post, t) for post in data.posts[:128]]))
+        f"teacher_{100 * t:.0f}": float(np.mean([expected_reward(post, t) for post in data.posts[:EVALUATED]]))
         for t in TEMPERATURES
     }
     for kind in ("cloning", "reinforce"):
@@ -143,7 +144,7 @@ def one(seed: int) -> dict[str, float]:
 
 
 MEANINGS = {
-    "reward_teacher": "the teacher's own reward, exact, on 128 posts",
+    "reward_teacher": "the teacher's own reward, exact, on 100 posts",
     "reward_best": "the best summary's reward, on the same posts",
     "reward_cold": f"reward of REINFORCE from the model that was never shown a summary, after {COLD_STEPS} steps",
     "kl_cold": "its KL(teacher, policy) a summary",

@@ -26,6 +26,7 @@ ARROWS = {
     "rollouts": {"batches", "logprobs", "language_model"},
     "training": {"batches"},
     "behavior_cloning": {"batches", "logprobs", "training"},
+    "weighted_update": {"batches", "logprobs", "training"},
     "reward_model": {"batches", "logprobs", "training", "calibration", "saving"},
     "checkpoint": {"same_model", "saving"},
     "dpo": {"batches", "logprobs", "training", "calibration"},
@@ -48,7 +49,7 @@ ARROWS = {
 # These may load something heavy when they are imported; every other module may not.
 TORCH_MODULES = {
     *("batches", "logprobs", "language_model", "tabular_lm", "rollouts", "behavior_cloning", "reward_model"),
-    *("ppo", "dpo", "grpo", "checkpoint", "pipeline", "training", "calibration", "saving", "same_model"),
+    *("ppo", "dpo", "grpo", "checkpoint", "pipeline", "training", "calibration", "saving", "same_model", "weighted_update"),
 }
 HEAVY_MODULES = TORCH_MODULES | {"plots"}
 
