@@ -1,0 +1,185 @@
+"""Oracles of exercises held against the library, a second implementation; and their draws, which give no wrong answer away."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from rlhw import exercises
+from rlhw.exercises import ch5_read_the_table
+from rlhw.exercises.question import _same, close, draw_cases, outputs_of
+from rlhw.preferences import cohen_kappa, from_label_studio
+from rlhw.preferences.ratings import expected_score
+from rlhw.reward_model import bradley_terry_loss, last_token, pairwise_loss
+
+NAMES = [
+    "ch4-comparisons",
+    "ch4-elo",
+    "ch4-kappa",
+    "ch5-bayes",
+    "ch5-bt-loss",
+    "ch5-kwise",
+    "ch5-read-out",
+    "ch5-read-the-table",
+    "ch5-recall",
+    "ch5-shift",
+]
+
+
+def all_cases(name, seeds=10):
+    asked = exercises.question(name)
+    return [case for seed in range(seeds) for group in draw_cases(asked, seed).values() for case in group]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_wrong_answer_is_never_right_by_luck(name):
+    """In each part a known wrong answer fails every case, or passes every one where its mistake does not show."""
+    asked = exercises.question(name)
+    for key, wrong in asked.wrong.items():
+        passed = {part.name: set() for part in asked.parts}
+        for seed in range(15):
+            cases = draw_cases(asked, seed)
+            with np.errstate(all="ignore"):
+                outputs = outputs_of(wrong.answer, cases)
+            for part, group in cases.items():
+                for case, got in zip(group, outputs[part], strict=True):
+                    passed[part].add(asked.agrees(got, asked.expected(*case)))
+        assert all(len(seen) == 1 for seen in passed.values()), f"{key} is right in some draws only: {passed}"
+        assert {False} in passed.values(), f"{key} is always right"
+
+
+def tensors(*arrays):
+    return [torch.tensor(array) for array in arrays]
+
+
+def test_bt_loss():
+    expected = exercises.question("ch5-bt-loss").expected
+    for chosen, rejected in all_cases("ch5-bt-loss"):
+        leaf = torch.tensor(chosen, requires_grad=True)
+        loss = bradley_terry_loss(leaf, torch.tensor(rejected)).mean()
+        loss.backward()
+        value, gradient = expected(chosen, rejected)
+        assert value == pytest.approx(float(loss.detach()), rel=1e-9)
+        np.testing.assert_allclose(gradient, leaf.grad.numpy(), atol=1e-7)
+
+
+def test_kwise_loss():
+    expected = exercises.question("ch5-kwise").expected
+    for scores, ranking in all_cases("ch5-kwise"):
+        place = np.argsort(ranking)
+        wins = (place[:, None] < place).astype(float)
+        loss = pairwise_loss(*tensors(scores[None], wins[None]))
+        assert expected(scores, ranking) == pytest.approx(float(loss), abs=1e-9)
+
+
+def test_last_scores():
+    expected = exercises.question("ch5-read-out").expected
+    for scores, mask in all_cases("ch5-read-out"):
+        read = last_token(*tensors(scores[None], mask[None]))
+        np.testing.assert_array_equal(expected(scores, mask), read[0].numpy())
+
+
+def test_bayes_accuracy_is_what_labels_give_in_the_long_run():
+    """False alarm: five standard errors, 6e-7 for each of ten draws."""
+    rng, labels = np.random.default_rng(5), 40_000
+    for p, accuracy in all_cases("ch5-bayes", seeds=2)[:10]:
+        prefers_first = rng.random((labels, len(p))) < p
+        agreed = prefers_first == (p > 0.5)
+        bayes, share = exercises.question("ch5-bayes").expected(p, accuracy)
+        assert abs(agreed.mean() - bayes) < 5 * 0.5 / math.sqrt(agreed.size)
+        assert 0.5 + share * (bayes - 0.5) == pytest.approx(accuracy)
+
+
+def test_a_shift_for_each_prompt_and_the_temperature_are_forgiven():
+    expected = exercises.question("ch5-shift").expected
+    for scores, gold, tau in all_cases("ch5-shift"):
+        shifts = np.linspace(-5.0, 8.0, len(gold))[:, None]
+        assert expected(gold / tau + shifts, gold, tau) == pytest.approx(0.0, abs=1e-9)
+        assert expected(scores + shifts, gold, tau) == pytest.approx(expected(scores, gold, tau))
+
+
+def test_kappa():
+    expected = exercises.question("ch4-kappa").expected
+    for one, other in all_cases("ch4-kappa"):
+        assert expected(one, other) == pytest.approx(cohen_kappa(one, other), abs=1e-12)
+
+
+def test_comparisons():
+    expected = exercises.question("ch4-comparisons").expected
+    for (export,) in all_cases("ch4-comparisons"):
+        kept = from_label_studio(export).comparisons
+        triples = [
+            (c.prompt, c.first, c.second) if c.choice == "first" else (c.prompt, c.second, c.first) for c in kept
+        ]
+        assert expected(export) == triples
+
+
+def test_elo():
+    expected = exercises.question("ch4-elo").expected
+    for rating, opponent, score, k in all_cases("ch4-elo"):
+        gain = k * (score - expected_score(rating, opponent))
+        assert expected(rating, opponent, score, k) == pytest.approx((rating + gain, opponent - gain))
+
+
+def losses(differences):
+    return np.logaddexp(0.0, -np.asarray(differences))
+
+
+def test_the_table_by_scores_that_would_give_it():
+    truth = ch5_read_the_table.expected()
+    rng = np.random.default_rng(11)
+    (_, _, first_loss, first_right), (_, _, second_loss, second_right), *_ = ch5_read_the_table.ROWS
+    # e: seven right pairs stay below log 2, however small their differences.
+    assert first_right == 7
+    assert truth["e"] == "no"
+    assert losses(np.abs(rng.standard_normal((1000, 7))) * 10.0 ** rng.uniform(-9, 1, (1000, 1))).max() < math.log(2)
+    assert first_loss - 0.005 > math.log(2)
+    # f: six pairs right by 3, one wrong by as much as it takes.
+    wrong = -math.log(math.expm1(7 * second_loss - losses([3.0] * 6).sum()))
+    assert second_right == 6
+    assert truth["f"] == "yes"
+    assert losses([3.0] * 6 + [wrong]).mean() == pytest.approx(second_loss)
+    assert wrong < 0
+    # c and d: all 128 results of a coin.
+    heads = np.array([bin(result).count("1") for result in range(128)])
+    assert (truth["c"], truth["d"]) == tuple("yes" if np.mean(heads >= n) < 0.05 else "no" for n in (6, 7))
+    assert np.mean(heads >= 4) == 0.5
+    # h: a pair that is not right costs log 2, more than all 20 together.
+    assert truth["h"] == "yes"
+    assert losses([0.0])[0] > 20 * (ch5_read_the_table.ROWS[-1][1] + 0.005)
+    for number, train, valid, right in ch5_read_the_table.ROWS:
+        assert f"| {number} | {train:.2f} | {valid:.2f} | {right} |" in ch5_read_the_table.TEXT
+
+
+def test_tasks_cannot_be_spoiled_by_the_answer():
+    """The answer empties what it was given; the oracle, asked afterwards, must still see it."""
+    asked = exercises.question("ch4-comparisons")
+    cases = draw_cases(asked, 3)
+    before = repr(cases)
+    outputs_of(asked.right["emptying the export, lists"], cases)
+    assert repr(cases) == before
+
+
+def test_an_answer_that_trips_over_an_empty_result_gets_a_sentence():
+    def naive(export):
+        return [a["result"][0]["value"]["selected"] for task in export for a in task["annotations"]]
+
+    assert "Your function stopped with IndexError" in exercises.verdict("ch4-comparisons", naive).message
+
+
+@pytest.mark.parametrize("odd", ["text", 3, {}, {"a": 1}, [1, 2], [None], float("nan"), [["a"]], np.zeros(3)])
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_answers_get_a_verdict(name, odd):
+    answer = odd if exercises.question(name).parts[0].cases == 1 else lambda *case: odd
+    assert not exercises.verdict(name, answer).passed
+
+
+def test_infinite_answers_are_close_to_nothing_but_recognised():
+    asked = exercises.question("ch5-bt-loss")
+    assert not close(3.0, np.inf)
+    assert not close(np.inf, np.inf)
+    overflown = (np.inf, np.array([-0.5, np.nan]))
+    assert _same(asked, (np.inf, np.array([-0.5, np.nan])), overflown)
+    assert not _same(asked, (27.6, np.array([-0.5, np.nan])), overflown)
+    assert not _same(asked, (np.inf, np.array([-0.5, 0.0])), overflown)
