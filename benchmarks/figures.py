@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from benchmarks import figures_03
 from benchmarks.reinforce_bandit import BANDIT, BASELINES, LOGITS, SEEDS, run
 from rlhw import plots
 from rlhw.policy_gradient import exact_gradient, optimal_baseline, reinforce_estimates, sample_actions
@@ -134,6 +135,7 @@ def workflow() -> Figure:
 
 
 FIGURES = {"workflow": workflow, "two_loops": two_loops, "estimates": estimates, "learning": learning}
+FIGURES |= figures_03.FIGURES
 
 
 def write_all(folder: Path = FOLDER) -> None:

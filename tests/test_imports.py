@@ -49,7 +49,18 @@ ARROWS = {
 # These may load something heavy when they are imported; every other module may not.
 TORCH_MODULES = {
     *("batches", "logprobs", "language_model", "tabular_lm", "rollouts", "behavior_cloning", "reward_model"),
-    *("ppo", "dpo", "grpo", "checkpoint", "pipeline", "training", "calibration", "saving", "same_model", "weighted_update"),
+    *(
+        "ppo",
+        "dpo",
+        "grpo",
+        "checkpoint",
+        "pipeline",
+        "training",
+        "calibration",
+        "saving",
+        "same_model",
+        "weighted_update",
+    ),
 }
 HEAVY_MODULES = TORCH_MODULES | {"plots"}
 
