@@ -139,9 +139,9 @@ def one_update() -> Figure:
     assert ends["kl", "cloning"][2][-1] < ends["kl", "reinforce"][1][-1], "REINFORCE leaves the teacher"
     left.axhline(teacher, color="black", linestyle=":", linewidth=1)
     left.axhline(best, color="black", linestyle="--", linewidth=1)
-    left.annotate("teacher", (0, teacher), xytext=(2, 4), textcoords="offset points")
-    left.annotate("best summary", (0, best), xytext=(2, 4), textcoords="offset points")
-    left.set(xlabel="updates", ylabel="reward of a summary", ylim=(None, 5.6))
+    for name, level in (("teacher", teacher), ("best", best)):
+        left.annotate(name, (STEPS + 2, level), va="center", annotation_clip=False)
+    left.set(xlabel="updates", ylabel="reward of a summary", ylim=(0.5, 5.2), xlim=(-2, STEPS + 2))
     right.set(xlabel="updates", ylabel="KL(teacher‖policy), nats", yscale="log", ylim=(0.5, 60))
     right.set_yticks([1, 3, 10, 30], ["1", "3", "10", "30"])
     right.minorticks_off()

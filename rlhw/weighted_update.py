@@ -13,7 +13,7 @@ from rlhw.logprobs import sequence_logprobs
 from rlhw.training import guarded_step
 
 
-def weighted_surrogate(logprobs: Float[Tensor, "*N"], weights: Float[Tensor, "*N"]) -> Float[Tensor, ""]:
+def weighted_surrogate(logprobs: Float[Tensor, "*N"], weights: Float[Tensor, "..."]) -> Float[Tensor, ""]:
     """(1/N) Σ_n w_n log π(y_n|x_n): its gradient is the mean of weight × score, its value means nothing.
 
     logprobs: of whole answers. The weights are fixed numbers: no gradient flows into them.

@@ -108,7 +108,7 @@ def test_no_gradient_flows_into_the_weights():
 
 def test_bad_input_changes_nothing():
     with pytest.raises(ValueError, match=r"weights must be one an answer, \(1, 7\)"):
-        moved(no_clip, torch.ones(7, dtype=torch.double))
+        moved(no_clip, torch.ones(1, 6, dtype=torch.double))
     model = table()
     before = model.table.detach().clone()
     with pytest.raises(FloatingPointError, match="that step was not taken"):
