@@ -34,9 +34,9 @@ def test_the_teachers_entropy():
 
 
 def test_the_small_model_is_as_the_page_says():
-    assert "2 layers, 128 features, a vocabulary of 233 words" in text_of(CHAPTER)
+    assert "3 layers, 128 features, a vocabulary of 233 words" in text_of(CHAPTER)
     config = load("tiny")[0].config
-    assert (config.n_layer, config.n_embd, config.vocab_size) == (2, 128, 233)
+    assert (config.n_layer, config.n_embd, config.vocab_size) == (3, 128, 233)
 
 
 def check_sharpened_teacher(reward):
