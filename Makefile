@@ -11,17 +11,18 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 INSTALLED := .venv/installed
+LABEL_STUDIO := .venv-labelstudio/installed
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadscope
 
 # Workers times threads is the number of cores: two processes of two threads each are slower than one.
 # The last digits of a sum depend on the number of threads too, and notebooks are compared with what they printed.
-test test-slow notebooks: export OMP_NUM_THREADS := 1
+test test-slow test-labelstudio notebooks: export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-slow lint format notebooks serve bench bench-gpu clean requirements system FORCE
+.PHONY: help book test test-slow test-labelstudio lint format notebooks serve bench bench-gpu clean requirements system FORCE
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 book: $(INSTALLED) ## build the book into _build/html (the first time this also makes .venv)
 	$(PY) book/_ext/check_config.py
@@ -39,8 +40,11 @@ test: lint ## everything that must hold before a change is merged (minutes)
 	$(PYTEST) -m "not slow"
 
 # pytest's status 5 says that no test was selected: that is no failure here.
-test-slow: $(INSTALLED) ## the long checks: the wheel with all it depends on, Colab's package lists
+test-slow: $(INSTALLED) $(LABEL_STUDIO) ## the long checks: the wheel with all it depends on, Colab's package lists, Label Studio
 	$(PYTEST) -m slow || test $$? -eq 5
+
+test-labelstudio: $(INSTALLED) $(LABEL_STUDIO) ## once round with a real Label Studio server on this machine (the first time it is fetched)
+	$(PY) -m pytest -m slow tests/labelstudio
 
 lint: $(INSTALLED) ## ruff: rules and layout
 	$(PY) -m ruff check .
@@ -90,6 +94,18 @@ system: ## install the system packages that the tests need (Debian, Ubuntu)
 	as_root=""; test "$$(id -u)" -eq 0 || as_root=sudo; \
 	$$as_root apt-get update -qq && \
 	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing > /dev/null
+
+# An environment of its own: it pins what we do not. Where it cannot be fetched its test says so: skipped at home, failed in CI.
+ifneq ($(shell cat $(LABEL_STUDIO) 2> /dev/null),$(CURDIR))
+$(LABEL_STUDIO): FORCE
+endif
+
+$(LABEL_STUDIO): tests/labelstudio/requirements.txt | $(INSTALLED)
+	@echo "Installing $$(cat $<) into .venv-labelstudio: about 260 MB to download from PyPI, 1 GB on the disk (once)"
+	@rm -rf .venv-labelstudio && $(PY) -m venv .venv-labelstudio \
+		&& .venv-labelstudio/bin/python -m pip --disable-pip-version-check install --quiet --no-compile --requirement $< \
+		&& printf '%s\n' "$(CURDIR)" > $@ \
+		|| { rm -rf .venv-labelstudio; echo "Label Studio could not be installed; its test will say so."; }
 
 # --- the environment -------------------------------------------------------------------------------------------------
 # .venv/installed is written last and holds the folder's path: an install that was broken off is done again, and so is

@@ -67,10 +67,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.set_defaults(run=_train)
 
+    _add_label(verbs)
+
     cards = verbs.add_parser("cards", help="list the result cards, or print one")
     cards.add_argument("name", nargs="?", metavar="NAME")
     cards.set_defaults(run=_cards)
     return parser
+
+
+def _add_label(verbs: argparse._SubParsersAction) -> None:
+    label = verbs.add_parser("label", help="pairs to Label Studio, and the labels that people gave there back from it")
+    actions = label.add_subparsers(required=True, metavar="ACTION")
+    export = actions.add_parser("export", help="write the config and the tasks of a Label Studio project")
+    export.add_argument("pairs", metavar="PAIRS.jsonl", help="one pair a line: prompt, answer1, answer2")
+    export.add_argument("--out", required=True, metavar="FOLDER", help="gets config.xml and tasks.json")
+    export.add_argument("--ties", action="store_true", help="let annotators call it a tie")
+    export.set_defaults(run=_label, action="export")
+    back = actions.add_parser("import", help="read an export of Label Studio, and say what is in it")
+    back.add_argument("export", metavar="EXPORT.json", help="the project, exported as JSON or JSON_MIN")
+    back.add_argument("--out", required=True, metavar="LABELS.jsonl", help="gets one comparison a line")
+    back.add_argument("--force", action="store_true", help="replace a file that is there")
+    back.set_defaults(run=_label, action="import")
 
 
 def _laws(arguments: argparse.Namespace) -> int:
@@ -111,6 +128,16 @@ def _train(arguments: argparse.Namespace, settings: Sequence[str]) -> int:
     from rlhw.pipeline import training
 
     return training.main(settings)
+
+
+def _label(arguments: argparse.Namespace) -> int:
+    from rlhw.labelling import command
+
+    if arguments.action == "export":
+        command.export_pairs(arguments.pairs, arguments.out, ties=arguments.ties)
+    else:
+        command.import_labels(arguments.export, arguments.out, force=arguments.force)
+    return 0
 
 
 def _cards(arguments: argparse.Namespace) -> int:

@@ -24,6 +24,7 @@ ARROWS = {
     "language_model": {"batches", "logprobs", "saving"},
     "tabular_lm": {"batches", "logprobs"},
     "rollouts": {"batches", "logprobs", "language_model"},
+    "pair_sampling": {"batches", "language_model"},
     "training": {"batches"},
     "behavior_cloning": {"batches", "logprobs", "training"},
     "weighted_update": {"batches", "logprobs", "training"},
@@ -41,6 +42,7 @@ ARROWS = {
     "notebooks": {"repository", "notebook_rules"},
     "cards": {"rlhw"},
     "pipeline": {"*"},
+    "labelling": {"preferences", "widgets"},
     "cli": {"*"},
     "__main__": {"cli"},
     "widgets": set(),
@@ -49,18 +51,8 @@ ARROWS = {
 # These may load something heavy when they are imported; every other module may not.
 TORCH_MODULES = {
     *("batches", "logprobs", "language_model", "tabular_lm", "rollouts", "behavior_cloning", "reward_model"),
-    *(
-        "ppo",
-        "dpo",
-        "grpo",
-        "checkpoint",
-        "pipeline",
-        "training",
-        "calibration",
-        "saving",
-        "same_model",
-        "weighted_update",
-    ),
+    *("ppo", "dpo", "grpo", "checkpoint", "pipeline", "training", "calibration", "saving", "same_model"),
+    *("pair_sampling", "weighted_update"),
 }
 HEAVY_MODULES = TORCH_MODULES | {"plots"}
 

@@ -22,6 +22,7 @@ print("version", importlib.metadata.version("rlhw"))
 print("cards", *sorted(cards.names()))
 print("questions", *exercises.names())
 print("widgets", *sorted(path.name for path in package.glob("widgets/*.mjs")))
+print("computed", *sorted(path.name for path in package.glob("widgets/*.json")))
 print("tiny", *sorted(path.name for path in package.glob("tiny/*")))
 print("typed", (package / "py.typed").is_file())
 print("shown", len(SoftmaxPolicy()._esm) > 1000)
@@ -62,6 +63,7 @@ def assert_complete(python: Path, folder: Path) -> None:
     assert facts["cards"] == sorted(path.stem for path in (ROOT / "results").glob("*.json") if path.stem != "equations")
     assert facts["questions"] == exercises.names()
     assert facts["widgets"] == sorted(path.name for path in (ROOT / "rlhw/widgets").glob("*.mjs"))
+    assert facts["computed"] == sorted(path.name for path in (ROOT / "rlhw/widgets").glob("*.json"))
     assert facts["tiny"] == sorted(path.name for path in (ROOT / "rlhw/tiny").iterdir())
     assert facts["typed"] == ["True"]
     assert facts["shown"] == ["True"]

@@ -2,7 +2,10 @@
 
     comparison     Comparison, Import; last_labels, split_by_prompt, require_two_sided
     votes          prompt_wins, pair_wins: for the trainers
+    pairs          check_pairs, read_pairs, write_pairs: what waits to be compared
     files          read_jsonl, append_jsonl, write_jsonl; read_export
+    label_file     take_back, set_torn_aside: for whoever writes while somebody labels
+    recorded       recorded_export: a Label Studio export that comes with the package
     label_studio   to_label_studio, from_label_studio
     formats        to_trl, from_trl
     hub            from_hub
@@ -36,8 +39,11 @@ from rlhw.preferences.comparison import (
 from rlhw.preferences.files import append_jsonl, read_export, read_jsonl, write_jsonl
 from rlhw.preferences.formats import from_trl, to_trl
 from rlhw.preferences.hub import from_hub
+from rlhw.preferences.label_file import set_torn_aside, take_back
 from rlhw.preferences.label_studio import from_label_studio, to_label_studio
+from rlhw.preferences.pairs import Pair, check_pairs, read_pairs, write_pairs
 from rlhw.preferences.ratings import ELO_PER_NAT, bradley_terry_ratings, elo, expected_score, player_wins
+from rlhw.preferences.recorded import recorded_export
 from rlhw.preferences.votes import pair_wins, prompt_wins
 
 __all__ = [
@@ -47,10 +53,12 @@ __all__ = [
     "Comparison",
     "Import",
     "LabellingTime",
+    "Pair",
     "Share",
     "agreement",
     "append_jsonl",
     "bradley_terry_ratings",
+    "check_pairs",
     "cohen_kappa",
     "elo",
     "expected_score",
@@ -69,9 +77,14 @@ __all__ = [
     "raw_agreement",
     "read_export",
     "read_jsonl",
+    "read_pairs",
+    "recorded_export",
     "require_two_sided",
+    "set_torn_aside",
     "split_by_prompt",
+    "take_back",
     "to_label_studio",
     "to_trl",
     "write_jsonl",
+    "write_pairs",
 ]

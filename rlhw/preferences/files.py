@@ -1,16 +1,26 @@
 """Comparisons on disk, one JSON object a line: every label is on the disk before the next is asked for."""
 
+import contextlib
 import json
 import os
-from collections.abc import Iterable
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from rlhw.preferences.comparison import Comparison, parse
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks; there one process writes to a file
+    fcntl = None
+
+Parsed = TypeVar("Parsed")
+
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_INTEGER = 20
+TORN = "breaks off: its writer was stopped halfway; delete this line and label the pair again."
 
 
 def read_jsonl(path: str | os.PathLike[str]) -> list[Comparison]:
@@ -23,26 +33,31 @@ def read_jsonl(path: str | os.PathLike[str]) -> list[Comparison]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}; append_jsonl makes it with the first label.")
+    return read_records(path, parse, torn=TORN)
+
+
+def read_records(path: Path, parse: Callable[[object], Parsed], torn: str = "") -> list[Parsed]:
+    """What `parse` makes of each line of a file of JSON objects, blank lines passed over; ValueError names the line.
+
+    torn: what to say of a last line that breaks off; the brace that closes an object is the last thing that is written of it.
+    """
     lines = path.read_bytes().removeprefix(BYTE_ORDER_MARK).split(b"\n")
-    comparisons = []
+    records = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             record = strict_json(line)
         except ValueError as error:
-            # A line torn by a killed writer has no end, and the brace that closes the object is the last thing written.
-            if number == len(lines) and not line.rstrip().endswith(b"}"):
-                raise ValueError(
-                    f"{path}, line {number} breaks off: its writer was stopped halfway; delete this line and label the pair again."
-                ) from None
+            if torn and number == len(lines) and not line.rstrip().endswith(b"}"):
+                raise ValueError(f"{path}, line {number} {torn}") from None
             raise ValueError(f"{path}, line {number} {error}; mend or delete this line.") from None
         try:
-            comparisons.append(parse(record))
+            records.append(parse(record))
         except ValueError as error:
             sentence = str(error).removesuffix(".")
             raise ValueError(f"{path}, line {number}: {sentence}; mend or delete this line.") from None
-    return comparisons
+    return records
 
 
 def append_jsonl(path: str | os.PathLike[str], comparison: Comparison) -> None:
@@ -52,8 +67,8 @@ def append_jsonl(path: str | os.PathLike[str], comparison: Comparison) -> None:
     a last line without an end a new line is begun, so that no label is ever glued to a torn one. Where the disk is full
     the file is put back to its old length and the OSError goes on.
     """
-    line = _line(comparison)
-    with open(path, "ab+", buffering=0) as file:
+    line = line_of(comparison)
+    with locked(path), open(path, "ab+", buffering=0) as file:
         length = file.seek(0, os.SEEK_END)
         file.seek(max(length - 1, 0))
         if file.read(1) not in (b"", b"\n"):
@@ -69,16 +84,41 @@ def append_jsonl(path: str | os.PathLike[str], comparison: Comparison) -> None:
 
 def write_jsonl(path: str | os.PathLike[str], comparisons: Iterable[Comparison]) -> None:
     """Write a file at one stroke: what stood there before stays whole until the new file is."""
+    write_whole(path, map(line_of, comparisons))
+
+
+def write_whole(path: str | os.PathLike[str], parts: Iterable[bytes]) -> None:
+    """A file of these bytes, there whole or not at all."""
     path = Path(path)
     draft = path.with_name(f"{path.name}.part")
     try:
         with open(draft, "wb") as file:
-            file.writelines(map(_line, comparisons))
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, draft)
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep other processes of this library from writing to a file meanwhile, where the file system knows locks.
+
+    The folder is what is locked: a file that is replaced would take its lock along.
+    """
+    if fcntl is None:
+        yield
+        return
+    folder = os.open(Path(path).resolve().parent, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def read_export(path: str | os.PathLike[str]) -> object:
@@ -127,5 +167,6 @@ def _refuse_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return record
 
 
-def _line(comparison: Comparison) -> bytes:
+def line_of(comparison: Comparison) -> bytes:
+    """The line that stands for a comparison in a file."""
     return (json.dumps(asdict(comparison), ensure_ascii=False, allow_nan=False) + "\n").encode("utf8")

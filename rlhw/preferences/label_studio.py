@@ -7,7 +7,8 @@ counted. The server accepts any value as a choice, so everything is checked here
 
 from collections.abc import Iterator, Sequence
 
-from rlhw.preferences.comparison import LONGEST_NAME, MOST_SECONDS, Import, Record, gather, parse
+from rlhw.preferences.comparison import LONGEST_NAME, MOST_SECONDS, Import, Record, gather
+from rlhw.preferences.pairs import FIELDS, check_pairs
 
 # Label Studio's own tag for pairs knows left and right only, and a second click takes the choice back: a tie needs its own tag.
 TIE_TAG = """
@@ -39,15 +40,7 @@ def to_label_studio(pairs: Sequence[tuple[str, str, str]], *, ties: bool = False
     of the pairs is in the config, and its Text tags show HTML as text. `json.dumps(tasks)` is the file to import. Raises
     ValueError naming the pair when a prompt is empty, both answers are the same, or a text is too long.
     """
-    if not pairs:
-        raise ValueError("pairs are empty: there is nothing to label.")
-    tasks = []
-    for place, (prompt, first, second) in enumerate(pairs):
-        try:
-            parse({"prompt": prompt, "first": first, "second": second, "choice": "tie"})
-        except ValueError as error:
-            raise ValueError(f"pairs[{place}]: {error}") from None
-        tasks.append({"data": {"prompt": prompt, "answer1": first, "answer2": second}})
+    tasks = [{"data": dict(zip(FIELDS, pair, strict=True))} for pair in check_pairs(pairs)]
     return CONFIG.format(tie=TIE_TAG if ties else ""), tasks
 
 

@@ -76,6 +76,18 @@ function toggle(view, name, label) {
   return html("label", { class: "rlhw-toggle" }, input, html("span", {}, label));
 }
 
+// Radio buttons for an option that is one of a few; `entries` are [value, label]. `choose` writes the choice.
+function choices(view, name, legend, entries, choose = (value) => write(view.model, name, value)) {
+  const group = `rlhw-${name}-${Math.random().toString(36).slice(2)}`; // one radio group a view
+  const labels = entries.map(([value, label]) => {
+    const input = html("input", { type: "radio", name: group, value });
+    input.addEventListener("change", () => choose(value));
+    view.follow(() => { input.checked = view.model.get(name) === value; });
+    return html("label", {}, input, label);
+  });
+  return html("fieldset", {}, html("legend", {}, legend), ...labels);
+}
+
 function button(label, press) {
   const node = html("button", { type: "button" }, label);
   node.addEventListener("click", press);
@@ -141,6 +153,35 @@ function horizontalAxis(image, x, [low, high], bottom, name) {
   }
   const middle = (x(low) + x(high)) / 2;
   image.append(svg("text", { class: "rlhw-name", x: middle, y: bottom + 33, "text-anchor": "middle" }, name));
+}
+
+// What a plot leaves free at its sides; 60 on the left hold "0.0015" in a wide font, too.
+const FRAME = { left: 60, right: 10, top: 24, bottom: 40 };
+
+// A frame whose content is cut at its edges, with axes outside it.
+function plot(image, width, height, [xs, xName], [ys, yName]) {
+  const [left, right, top, bottom] = [FRAME.left, width - FRAME.right, FRAME.top, height - FRAME.bottom];
+  const [x, y] = [scale(xs, [left, right]), scale(ys, [bottom, top])];
+  verticalAxis(image, y, ys, left, right, yName);
+  horizontalAxis(image, x, xs, bottom, xName);
+  const box = { x: left - 8, y: top - 8, width: right - left + 16, height: bottom - top + 16 };
+  const inside = svg("svg", { ...box, viewBox: Object.values(box).join(" ") });
+  image.append(inside);
+  return { x, y, inside };
+}
+
+// Dots as one path: a line of no length with a round or square end.
+function dots(kind, points) {
+  return svg("path", { class: kind, d: points.map(([x, y]) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join("") });
+}
+
+function line(kind, points) {
+  return svg("path", { class: kind, d: `M${points.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L")}` });
+}
+
+// `count` + 1 evenly spaced numbers from low to high.
+function grid([low, high], count = 120) {
+  return Array.from({ length: count + 1 }, (_, i) => low + ((high - low) * i) / count);
 }
 
 function table(view, caption, head, rows) {

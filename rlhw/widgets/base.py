@@ -3,6 +3,7 @@
 An option's range, step and label are declared once, in Python; the page reads them from the synced trait `_ranges`.
 """
 
+import json
 import math
 from pathlib import Path
 
@@ -16,6 +17,11 @@ Real = float | int
 def javascript(*names: str) -> str:
     """The text of base.mjs and of these .mjs files, one after the other: they form one module and share their names."""
     return "\n".join((FOLDER / f"{name}.mjs").read_text(encoding="utf-8") for name in ("base", *names))
+
+
+def stored(name: str) -> dict:
+    """Numbers computed beforehand, by benchmarks/<name>.py, and kept beside the widget that shows them."""
+    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 
 class Number(traitlets.TraitType):

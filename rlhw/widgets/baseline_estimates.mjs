@@ -1,18 +1,5 @@
 // REINFORCE on a bandit with sure rewards: one-sample estimates with and without a baseline, their means and variances.
 
-export function dot(first, second) {
-  return first.reduce((sum, entry, i) => sum + entry * second[i], 0);
-}
-
-export function cumulativeSum(values) {
-  let sum = 0;
-  return values.map((value) => (sum += value));
-}
-
-export function mean(values) {
-  return cumulativeSum(values).at(-1) / values.length;
-}
-
 export function variance(values) {
   const middle = mean(values);
   return mean(values.map((value) => (value - middle) ** 2));
@@ -53,8 +40,6 @@ export function optimalBaseline(logits, rewards) {
   return dot(weights, rewards) / cumulativeSum(weights).at(-1);
 }
 
-const LEFT = 60, RIGHT = 10, TOP = 24; // LEFT holds "0.0015" in a wide font, too
-
 // Everything the pictures show, from the options; `none` and `with` are the two estimators.
 function results(model) {
   const [logits, rewards, baseline, n] = ["logits", "rewards", "baseline", "samples"].map((name) => model.get(name));
@@ -72,27 +57,6 @@ function results(model) {
   return { logits, rewards, n, none: estimator(0), with: estimator(baseline), value, atValue, best, least, gradient };
 }
 
-// Dots as one path: a line of no length with a round or square end.
-function dots(kind, values, x, y) {
-  const marks = values.map((value, i) => `M${x(i + 1).toFixed(1)} ${y(value).toFixed(1)}h0`);
-  return svg("path", { class: kind, d: marks.join("") });
-}
-
-function line(kind, points) {
-  return svg("path", { class: kind, d: `M${points.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L")}` });
-}
-
-// A frame whose content is cut at its edges, with axes outside it.
-function plot(image, width, height, [xs, xName], [ys, yName]) {
-  const [x, y] = [scale(xs, [LEFT, width - RIGHT]), scale(ys, [height - 40, TOP])];
-  verticalAxis(image, y, ys, LEFT, width - RIGHT, yName);
-  horizontalAxis(image, x, xs, height - 40, xName);
-  const box = { x: LEFT - 8, y: TOP - 8, width: width - RIGHT - LEFT + 16, height: height - 24 - TOP };
-  const inside = svg("svg", { ...box, viewBox: Object.values(box).join(" ") });
-  image.append(inside);
-  return { x, y, inside };
-}
-
 function drawEstimates(model, image, width, height) {
   const { none, with: other, gradient, n } = results(model);
   const all = [...none.first, ...other.first, gradient];
@@ -100,8 +64,9 @@ function drawEstimates(model, image, width, height) {
   const range = [Math.min(...all) - margin, Math.max(...all) + margin];
   const axes = [[[0, n], "sample"], [range, "estimate of ∂J/∂z₁ (units of reward)"]];
   const { x, y, inside } = plot(image, width, height, ...axes);
-  inside.append(dots("rlhw-squares rlhw-second", none.first, x, y));
-  inside.append(dots("rlhw-dots rlhw-first", other.first, x, y));
+  const marks = (values) => values.map((value, i) => [x(i + 1), y(value)]);
+  inside.append(dots("rlhw-squares rlhw-second", marks(none.first)));
+  inside.append(dots("rlhw-dots rlhw-first", marks(other.first)));
   inside.append(line("rlhw-exact", [[x(0), y(gradient)], [x(n), y(gradient)]]));
   const ends = (values) => `between ${show(Math.min(...values))} and ${show(Math.max(...values))}`;
   return `${n} one-sample estimates of the gradient for arm 1. Without a baseline they lie ${ends(none.first)}, ` +
@@ -132,7 +97,7 @@ function flags(inside, x, y, right, marks) {
   ];
   order.forEach((mark, row) => {
     const { kind, at, height, text } = mark;
-    const [place, level] = [x(at), TOP + 12 + 15 * row];
+    const [place, level] = [x(at), FRAME.top + 12 + 15 * row];
     const [shift, anchor] = turns(mark) ? [-5, "end"] : [5, "start"];
     inside.append(
       svg("line", { class: `rlhw-flag ${kind}`, x1: place, x2: place, y1: level - 10, y2: y(height) }),
@@ -149,9 +114,8 @@ function drawVariance(model, image, width, height) {
   const top = 1.9 * highest; // the upper half is for the labels
   const axes = [[[min, max], "baseline b (units of reward)"], [[0, top], "total variance (units of reward²)"]];
   const { x, y, inside } = plot(image, width, height, ...axes);
-  const curve = Array.from({ length: 121 }, (_, i) => min + ((max - min) * i) / 120);
-  inside.append(line("rlhw-curve", curve.map((b) => [x(b), y(exact(b))])));
-  flags(inside, x, y, width - RIGHT, [
+  inside.append(line("rlhw-curve", grid([min, max]).map((b) => [x(b), y(exact(b))])));
+  flags(inside, x, y, width - FRAME.right, [
     { kind: "rlhw-second", at: 0, height: none.exact, text: "none" },
     { kind: "rlhw-exact", at: value, height: atValue, text: `V = ${show(value)}` },
     { kind: "rlhw-third", at: best, height: least, text: `b* = ${show(best)}` },

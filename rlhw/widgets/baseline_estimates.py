@@ -29,7 +29,7 @@ class BaselineEstimates(Widget):
         "cumulativeSum": "numpy:cumsum",
         "dot": "numpy:dot",
     }
-    _esm = javascript("policy", "baseline_estimates")
+    _esm = javascript("policy", "sums", "baseline_estimates")
 
     logits = sliders((1.5, 0.0, -0.5), -4, 4, 0.1, "logit z#", arms=(2, 3))
     rewards = sliders((2.0, 1.0, 0.5), -3, 3, 0.1, "reward r#", arms=(2, 3))

@@ -2,15 +2,6 @@
 
 const HEIGHT = 220, LEFT = 42, TOP = 26, BOTTOM = 190;
 
-function choice(view) {
-  const name = `rlhw-action-${Math.random().toString(36).slice(2)}`; // one radio group a view
-  const inputs = ARMS.map((_, arm) => html("input", { type: "radio", name, value: arm }));
-  inputs.forEach((input, arm) => input.addEventListener("change", () => write(view.model, "action", arm)));
-  view.follow(() => inputs.forEach((input, arm) => { input.checked = view.model.get("action") === arm; }));
-  const labels = inputs.map((input, arm) => html("label", {}, input, `arm ${arm + 1}`));
-  return html("fieldset", {}, html("legend", {}, "sampled arm y"), ...labels);
-}
-
 function state(model) {
   const [logits, action] = [model.get("logits"), model.get("action")];
   const move = weightedScores(logits, [action], [model.get("step_size") * model.get("reward")])[0];
@@ -84,6 +75,7 @@ export default {
     const view = open(model, el, "A softmax policy and its score", names);
     const step = html("div", { class: "rlhw-controls" }, slider(view, "step_size"), slider(view, "reward"));
     const draw = (drawing) => (image, width) => drawing(model, image, width);
+    const arms = ARMS.map((_, arm) => [arm, `arm ${arm + 1}`]);
     const times = [["rlhw-first", "now"], ["rlhw-third", "after the step"]];
     const signs = [["rlhw-first", "up"], ["rlhw-second", "down"]];
     const policy = picture(view, ["Policy p = softmax(z)"], times, HEIGHT, draw(drawProbabilities));
@@ -91,7 +83,8 @@ export default {
     view.follow(() => { step.hidden = policy.querySelector(".rlhw-third").hidden = !model.get("show_step"); });
     el.append(
       html("div", { class: "rlhw-controls" }, ...ARMS.map((_, arm) => slider(view, "logits", arm))),
-      html("div", { class: "rlhw-row" }, choice(view), toggle(view, "show_step", "show one ascent step")),
+      html("div", { class: "rlhw-row" }, choices(view, "action", "sampled arm y", arms),
+        toggle(view, "show_step", "show one ascent step")),
       step, html("div", { class: "rlhw-pictures" }, policy, scores), spoken(view, () => sentence(model)),
     );
     return view.end;

@@ -207,6 +207,27 @@ def test_anywidget_finds_the_imitated_colab(installed):
     assert run(python, "-c", program, env=variables).stdout.startswith("stub:")
 
 
+def test_the_labelling_widget_speaks_through_that_kernel(installed, tmp_path):
+    """Messages of a page, each answered once the label is on the disk."""
+    _, python, variables = installed
+    labels, pairs = tmp_path / "labels.jsonl", tmp_path / "pairs.jsonl"
+    pairs.write_text(
+        '{"prompt": "p", "answer1": "a", "answer2": "b"}\n{"prompt": "q", "answer1": "c", "answer2": "d"}\n'
+    )
+    chosen = [("choose", 0, "first"), ("undo", 1, None), ("choose", 2, "second"), ("choose", 3, "tie")]
+    messages = [{"kind": kind, "turn": turn, "choice": choice, "seconds": 2.5} for kind, turn, choice in chosen]
+    spoken = "\n".join(map(json.dumps, [{"kind": "hello"}, *messages])) + "\n"
+    command = [python, ROOT / "tests/widgets/kernel_bridge.py", labels, pairs]
+    done = subprocess.run(
+        command, input=spoken, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    shown = [json.loads(line) for line in done.stdout.splitlines()[2:]]
+    assert [state["labelled"] for state in shown] == [0, 1, 0, 1, 2]
+    found = [json.loads(line) for line in labels.read_text().splitlines()]
+    assert [(label["prompt"], label["choice"]) for label in found] == [("p", "second"), ("q", "tie")]
+
+
 def test_what_needs_torch_is_told_from_the_imports(tmp_path):
     assert needs_torch(of_sources(tmp_path, "x = 1", "import numpy\nfrom torch import nn"))
     assert not needs_torch(of_sources(tmp_path, "# import torch\nx = 'torch'", "from rlhw import bandits"))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from docutils import nodes
+from twins import WIDGETS
 
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
 
@@ -28,6 +29,15 @@ def extension():
 def test_options_become_the_widget_s_values(extension):
     widget = extension.build(SOFTMAX, {"logits": "[1.5, 0, -1]", "show_step": "true"})
     assert repr(widget) == repr(SoftmaxPolicy(logits=[1.5, 0, -1], show_step=True))
+
+
+@pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget.__name__)
+def test_every_widget_stands_on_a_page_with_each_of_its_options(extension, widget):
+    plain = widget()
+    options = {name: json.dumps(getattr(plain, name)) for name in widget.option_names()}
+    page = extension.page_script(extension.build(f"{widget.__module__}:{widget.__name__}", options))
+    state = json.loads(page[page.index(">") + 1 : page.rindex("<")])
+    assert json.loads(json.dumps({name: getattr(plain, name) for name in options})).items() <= state.items()
 
 
 @pytest.mark.parametrize(

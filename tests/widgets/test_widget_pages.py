@@ -17,7 +17,10 @@ from playwright.sync_api import Page, expect
 from twins import WIDGETS
 
 from rlhw.widgets.baseline_estimates import BaselineEstimates
+from rlhw.widgets.bradley_terry import BradleyTerry
+from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
+from rlhw.widgets.token_by_token import EXAMPLES, TokenByToken
 
 pytestmark = pytest.mark.browser
 
@@ -129,6 +132,112 @@ def test_choice_step_and_buttons_work_by_keyboard(write_page, browser_page: Page
     assert rows[0].split()[-1] != rows[1].split()[-1]
 
 
+def redrawn(before: str, after: str) -> bool:
+    """Whether two pictures differ by more than the tenth of a pixel that coordinates are rounded to."""
+    numbers = r"-?\d+\.?\d*"
+    if re.sub(numbers, "#", before) != re.sub(numbers, "#", after):
+        return True
+    pairs = zip(re.findall(numbers, before), re.findall(numbers, after), strict=True)
+    return any(abs(float(one) - float(two)) > 0.11 for one, two in pairs)
+
+
+def test_the_same_number_on_both_rewards_changes_their_place_only(write_page, browser_page: Page):
+    browser_page.goto(write_page(one_page(BradleyTerry())).as_uri())
+    rewards, curve, loss = browser_page.locator("svg[role=img]").all()
+    table = browser_page.locator("tbody")
+    before = [curve.inner_html(), loss.inner_html(), table.inner_text()]
+    shift = browser_page.get_by_label("add to both")
+    shift.press("End")
+    expect(shift).to_have_value("5")
+    expect(rewards).to_have_attribute(
+        "aria-label", re.compile("first is worth 7.60, the second 6.90; the margin is .0.70")
+    )
+    assert [text.split() for text in table.all_inner_texts()] == [before[2].split()]
+    assert [curve.get_attribute("aria-label"), loss.get_attribute("aria-label")] == [
+        "The probability that the first is preferred, against the margin, at temperature 0.50: 0.802 at margin +0.70.",
+        "The loss of either vote against the margin. At +0.70 a vote for the first costs 0.220 nats, a vote for the "
+        "second 1.620; with equal rewards each costs 0.693.",
+    ]
+    assert not redrawn(before[0], curve.inner_html())
+    assert not redrawn(before[1], loss.inner_html())
+    expect(browser_page.locator(".rlhw-words")).to_contain_text("That 5.00 was added to both changes none of this.")
+    browser_page.get_by_label("temperature τ").press("ArrowRight")
+    assert redrawn(before[0], curve.inner_html())
+
+
+def test_a_reader_walks_through_a_summary_by_keyboard(write_page, browser_page: Page):
+    browser_page.goto(write_page(one_page(TokenByToken(post=0, position=1))).as_uri())
+    now, walk = browser_page.locator(".rlhw-now"), browser_page.get_by_label("token t")
+    tokens = [entry["word"] for entry in EXAMPLES[0]["steps"]]
+    expect(now).to_have_text(tokens[0])
+    walk.press("ArrowRight")
+    expect(now).to_have_text(tokens[1])
+    on, back = browser_page.get_by_role("button", name="next"), browser_page.get_by_role("button", name="previous")
+    on.press("Enter")
+    on.press("Space")
+    expect(now).to_have_text(tokens[3])
+    back.press("Enter")
+    expect(now).to_have_text(tokens[2])
+    walk.press("End")
+    expect(now).to_have_text("(end)")
+    expect(on).to_have_attribute("aria-disabled", "true")
+    on.press("Enter")
+    expect(now).to_have_text("(end)")
+    expect(browser_page.locator(".rlhw-words")).to_contain_text(f"Token {len(tokens)} of {len(tokens)} is (end).")
+    # the third summary is shorter: the reader stands at its end
+    browser_page.get_by_label("1", exact=True).press("ArrowRight")
+    browser_page.get_by_label("2", exact=True).press("ArrowRight")
+    length = len(EXAMPLES[2]["steps"])
+    assert length < len(tokens)
+    expect(walk).to_have_value(str(length))
+    expect(now).to_have_text("(end)")
+    expect(browser_page.locator(".rlhw-words")).to_contain_text(f"Token {length} of {length} is (end).")
+    walk.press("Home")
+    expect(back).to_have_attribute("aria-disabled", "true")
+
+
+def test_the_running_sum_on_the_page_is_that_of_the_data(write_page, browser_page: Page):
+    example = EXAMPLES[1]
+    browser_page.goto(write_page(one_page(TokenByToken(post=1, position=3))).as_uri())
+    shown = [row.split()[-4:] for row in browser_page.locator("tbody tr").all_inner_texts()]
+    for law, cells in enumerate(shown):
+        parts = [entry["logprobs"][law] for entry in example["steps"]]
+        expected = [parts[2], sum(parts[:3]), sum(parts)]
+        assert [float(cell.replace("−", "-")) for cell in cells[:3]] == pytest.approx(expected, abs=0.0051)
+
+
+def test_no_temperature_changes_the_accuracy(write_page, browser_page: Page):
+    browser_page.goto(write_page(one_page(RewardCalibration())).as_uri())
+
+    def columns() -> list[tuple]:
+        return list(zip(*[row.split()[-3:] for row in browser_page.locator("tbody tr").all_inner_texts()], strict=True))
+
+    errors, losses, accuracies = columns()
+    assert losses[-1] == "0.693"
+    browser_page.get_by_label("divide the margins by").press("End")
+    now = columns()
+    assert now[2] == accuracies
+    assert now[0][:3] != errors[:3]
+    assert now[1][:3] != losses[:3]
+    picture = browser_page.locator("svg[role=img]").first
+    before = picture.get_attribute("aria-label")
+    browser_page.get_by_label("votes, overfit").press("ArrowRight")
+    assert picture.get_attribute("aria-label") != before
+    expect(browser_page.locator(".rlhw-words")).to_contain_text("the accuracy is the same", ignore_case=True)
+    bins = len(re.findall("predicted", picture.get_attribute("aria-label")))
+    browser_page.get_by_label("bins", exact=True).press("End")
+    assert len(re.findall("predicted", picture.get_attribute("aria-label"))) > bins
+
+
+@pytest.mark.parametrize("widget", [TokenByToken, RewardCalibration], ids=lambda widget: widget.__name__)
+def test_what_was_computed_beforehand_says_so(widget, write_page, browser_page: Page):
+    browser_page.goto(write_page(one_page(widget())).as_uri())
+    note = browser_page.locator(".rlhw-note")
+    name = widget.__module__.rpartition(".")[2]
+    expect(note).to_contain_text("omputed beforehand")
+    expect(note).to_contain_text(f"how: card {name}.")
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget.__name__)
 def test_axe_finds_nothing(theme, widget, write_page, browser_page: Page):
@@ -155,6 +264,15 @@ EXTREMES = [
     BaselineEstimates(baseline=3, samples=10),
     BaselineEstimates(logits=[4, -4], rewards=[3, -3], baseline=-3, samples=240),
     BaselineEstimates(rewards=[0, 0, 0], baseline=0),
+    BradleyTerry(first=5, second=-2, temperature=0.05, shift=-5),
+    BradleyTerry(first=-2, second=5, temperature=0.05, shift=5),
+    BradleyTerry(first=5, second=5, temperature=3, shift=5),
+    BradleyTerry(first=-2, second=-2, temperature=3, shift=-5),
+    *(TokenByToken(post=post, position=1) for post in range(len(EXAMPLES))),
+    *(TokenByToken(post=post, position=len(example["steps"])) for post, example in enumerate(EXAMPLES)),
+    RewardCalibration(reward_model="overfit", bins=20, temperature=0.25),
+    RewardCalibration(reward_model="many", bins=2, temperature=60),
+    RewardCalibration(reward_model="annotator", bins=20, temperature=0.25),
 ]
 
 

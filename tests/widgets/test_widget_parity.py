@@ -47,21 +47,47 @@ def test_each_formula_equals_its_twin(widget, browser_page: Page):
     for name, address in widget.TWIN.items():
         points = points_for(name)
         ours = in_javascript(browser_page, name, points)
-        assert differences(name, points, ours, in_python(address, points)) == []
+        assert differences(name, points, ours, in_python(name, address, points)) == []
+
+
+# Wrong forms of the formulas: formula, what stands in the JavaScript, and what is put there instead. Every widget has some.
+SIGN = ("score", "(arm === action ? 1 : 0) - probability", "probability - (arm === action ? 1 : 0)")
+NEARLY = ("score", "Math.exp(logit - highest)", "Math.exp((logit - highest) * (1 + 1e-9))")
+UNSHIFTED = ("sigmoid", "(value < 0 ? small : 1) / (1 + small)", "1 / (1 + Math.exp(-value * (1 + 1e-9)))")
+SWAPPED = ("bradleyTerryLoss", "Math.max(-margin, 0)", "Math.max(margin, 0)")
+WRONG = {
+    "SoftmaxPolicy": [SIGN, NEARLY],
+    "BaselineEstimates": [SIGN, NEARLY],
+    "TokenByToken": [("cumulativeSum", "(sum += value)", "(sum += value * (1 + 1e-9))")],
+    "BradleyTerry": [
+        UNSHIFTED,
+        SWAPPED,
+        ("preferenceProbability", "(first - second) / temperature", "(first - second) * temperature"),
+        ("bradleyTerryGradient", "-sigmoid(rejected[i] - score)", "-sigmoid(score - rejected[i])"),
+    ],
+    "RewardCalibration": [
+        UNSHIFTED,
+        SWAPPED,
+        ("calibration", "sigmoid(Math.abs(margin))", "sigmoid(margin)"),
+        ("calibration", "(p - 0.5) * 2 * bins", "p * bins"),
+        ("calibration", "dot(counts, gaps) / margins.length", "mean(gaps)"),
+        ("pairAccuracy", "margin < 0 ? 1 - votes[i] : 0.5", "1 - votes[i]"),
+        ("meanLoss", "vote * first[i] + (1 - vote) * second[i]", "first[i]"),
+    ],
+}
 
 
 @pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget.__name__)
 def test_a_wrong_formula_is_caught(widget, browser_page: Page):
     """The comparison itself: with one sign flipped in the JavaScript, or one part in 1e9 added, it complains."""
-    flipped = widget._esm.replace("(arm === action ? 1 : 0) - probability", "probability - (arm === action ? 1 : 0)")
-    nearly = widget._esm.replace("Math.exp(logit - highest)", "Math.exp((logit - highest) * (1 + 1e-9))")
-    points = points_for("score")
-    python = in_python(widget.TWIN["score"], points)
-    for source in (flipped, nearly):
-        assert source != widget._esm
+    for name, right, wrong in WRONG[widget.__name__]:
+        points = points_for(name)
+        python = in_python(name, widget.TWIN[name], points)
+        source = widget._esm.replace(right, wrong)
+        assert source != widget._esm, right
         browser_page.evaluate(LOAD, source)
-        wrong = differences("score", points, in_javascript(browser_page, "score", points), python)
-        assert len(wrong) > POINTS / 3
+        caught = differences(name, points, in_javascript(browser_page, name, points), python)
+        assert len(caught) > POINTS / 3, wrong
 
 
 def test_a_formula_without_twin_is_caught():

@@ -1,5 +1,6 @@
 """The table that pairs each exported function of the widgets' JavaScript with its twin in Python.
 
+`call` hands a point to the twin where the library takes it in another form: tensors, or scores and wins of whole prompts.
 `points` draws arguments off any grid, extreme ones among them. 1e-12 relative holds; `floor` is the absolute difference
 that rounding explains where a result is a difference of larger numbers: some units of the last place of those.
 """
@@ -7,21 +8,76 @@ that rounding explains where a result is a difference of larger numbers: some un
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from unittest import mock
 
 import numpy as np
 
 from rlhw.widgets.baseline_estimates import BaselineEstimates
+from rlhw.widgets.bradley_terry import BradleyTerry
+from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
+from rlhw.widgets.token_by_token import TokenByToken
 
-WIDGETS = (SoftmaxPolicy, BaselineEstimates)
+WIDGETS = (SoftmaxPolicy, BaselineEstimates, TokenByToken, BradleyTerry, RewardCalibration)
 RELATIVE = 1e-12
 LAST_PLACES = 1e-14
+
+
+def on_arrays(function: Callable, *point: object) -> object:
+    """The function's answer; lists become arrays on the way in."""
+    return function(*(np.array(part) if isinstance(part, list) else part for part in point))
+
+
+def on_tensors(function: Callable, *point: object) -> np.ndarray:
+    """The answer of a function of float64 tensors."""
+    import torch
+
+    return function(*(torch.tensor(part, dtype=torch.double) for part in point)).numpy()
+
+
+def gradient(function: Callable, first: list[float], *rest: object) -> np.ndarray:
+    """The gradient of the sum of the function's values for its first argument, by automatic differentiation."""
+    import torch
+
+    free, *others = (torch.tensor(part, dtype=torch.double) for part in (first, *rest))
+    free.requires_grad_()
+    function(free, *others).sum().backward()
+    return free.grad.numpy()
+
+
+def on_votes(function: Callable, margins: list[float], votes: list[float], *more: object) -> object:
+    """The answer of a function of scores "B 2" and wins "B 2 2": `votes` are shares of one vote a pair, for the first."""
+    import torch
+
+    first, wins = torch.tensor(votes, dtype=torch.double), torch.zeros(len(votes), 2, 2, dtype=torch.double)
+    wins[:, 0, 1], wins[:, 1, 0] = first, 1 - first
+    scores = torch.stack([torch.tensor(margins, dtype=torch.double), torch.zeros_like(first)], 1)
+    return function(scores, wins, *more)
+
+
+def curve_on_votes(function: Callable, *point: object) -> dict[str, object]:
+    """The parts of a reliability curve, by name."""
+    return {name: np.asarray(part) for name, part in vars(on_votes(function, *point)).items()}
+
+
+def mean_on_votes(function: Callable, *point: object) -> float:
+    return float(on_votes(function, *point).mean())
+
+
+def annotator(simulated: type, first: float, second: float, temperature: float) -> float:
+    """The annotator's probability on two texts that are worth these gold rewards: it looks at nothing else."""
+    from rlhw.tiny_tldr import sample_post
+
+    worth, post = {"first": first, "second": second}, sample_post(np.random.default_rng(0))
+    with mock.patch("rlhw.tiny_tldr.summaries.gold_reward", lambda _, text: worth[text]):
+        return simulated(temperature).probability(post, "first", "second")
 
 
 @dataclass(frozen=True)
 class Twin:
     points: Callable[[np.random.Generator], tuple]
     floor: Callable[..., float] = lambda *arguments: 0.0
+    call: Callable = on_arrays
 
 
 def logits(rng: np.random.Generator) -> list[float]:
@@ -66,6 +122,31 @@ def policy_rewards_actions_baseline(rng: np.random.Generator) -> tuple:
     return s, rewards, actions(rng, len(s)), float(rng.normal())
 
 
+def margins(rng: np.random.Generator, count: int) -> list[float]:
+    """Differences of scores: some equal to zero, some so large that a probability rounds to one, some in between."""
+    drawn = rng.standard_normal(count) * 10 ** rng.uniform(-2, 3)
+    return np.where(rng.random(count) < 0.1, 0.0, drawn).tolist()
+
+
+def two_rewards_temperature(rng: np.random.Generator) -> tuple:
+    return *rng.uniform(-10, 10, size=2).tolist(), float(10 ** rng.uniform(-2, 1))
+
+
+def chosen_rejected(rng: np.random.Generator) -> tuple:
+    shift = float(rng.normal(scale=10))
+    return [margin + shift for margin in margins(rng, 20)], [shift] * 20
+
+
+def margins_votes(rng: np.random.Generator) -> tuple:
+    """Pairs with one vote each, or with shares of votes."""
+    votes = rng.integers(0, 2, size=60) if rng.random() < 0.5 else rng.random(60)
+    return margins(rng, 60), votes.astype(float).tolist()
+
+
+def margins_votes_bins(rng: np.random.Generator) -> tuple:
+    return *margins_votes(rng), int(rng.integers(1, 25))
+
+
 def largest(*values: object) -> float:
     return LAST_PLACES * float(np.max(np.abs(np.concatenate([np.ravel(value) for value in values]))))
 
@@ -85,6 +166,15 @@ TWINS = {
     "variance": Twin(lambda rng: (numbers(rng, 57),), lambda values: largest(np.square(values))),
     "cumulativeSum": Twin(lambda rng: (numbers(rng, 57),), lambda values: 57 * largest(values)),
     "dot": Twin(lambda rng: (numbers(rng, 5), numbers(rng, 5)), lambda a, b: largest(np.multiply(a, b))),
+    # what is below 1e-300 is subnormal, as above
+    "sigmoid": Twin(lambda rng: (margins(rng, 2)[0],), lambda value: 1e-300),
+    # the annotator takes 1 + tanh, which keeps no digits of a small probability
+    "preferenceProbability": Twin(two_rewards_temperature, lambda r, s, t: LAST_PLACES, annotator),
+    "bradleyTerryLoss": Twin(chosen_rejected, lambda chosen, rejected: 1e-300, on_tensors),
+    "bradleyTerryGradient": Twin(chosen_rejected, lambda chosen, rejected: 1e-300, gradient),
+    "pairAccuracy": Twin(margins_votes, lambda m, votes: LAST_PLACES, on_votes),
+    "meanLoss": Twin(margins_votes, lambda m, votes: 0.0, mean_on_votes),
+    "calibration": Twin(margins_votes_bins, lambda m, votes, bins: LAST_PLACES, curve_on_votes),
 }
 
 
@@ -94,19 +184,24 @@ def function(address: str) -> Callable:
     return getattr(importlib.import_module(module), name)
 
 
-def in_python(address: str, points: list[tuple]) -> list:
-    """What the twin answers at each of the points; lists become arrays on the way in."""
+def in_python(name: str, address: str, points: list[tuple]) -> list:
+    """What the twin answers at each of the points."""
     twin = function(address)
-    return [twin(*(np.array(part) if isinstance(part, list) else part for part in point)) for point in points]
+    return [TWINS[name].call(twin, *point) for point in points]
+
+
+def close(left: object, right: object, floor: float) -> bool:
+    """Whether two answers agree: numbers, arrays of one shape, or records with the same parts."""
+    if isinstance(left, dict) or isinstance(right, dict):
+        same = isinstance(left, dict) and isinstance(right, dict) and left.keys() == right.keys()
+        return same and all(close(left[part], right[part], floor) for part in left)
+    return np.shape(left) == np.shape(right) and np.allclose(left, right, rtol=RELATIVE, atol=floor, equal_nan=False)
 
 
 def differences(name: str, points: list[tuple], ours: list, theirs: list) -> list[str]:
     """A sentence for each point at which the two sides differ by more than the tolerance."""
-    wrong = []
-    for point, left, right in zip(points, ours, theirs, strict=True):
-        close = np.shape(left) == np.shape(right) and np.allclose(
-            left, right, rtol=RELATIVE, atol=TWINS[name].floor(*point), equal_nan=False
-        )
-        if not close:
-            wrong.append(f"{name}{point}: JavaScript {left}, Python {right}")
-    return wrong
+    return [
+        f"{name}{point}: JavaScript {left}, Python {right}"
+        for point, left, right in zip(points, ours, theirs, strict=True)
+        if not close(left, right, TWINS[name].floor(*point))
+    ]
