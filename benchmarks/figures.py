@@ -10,9 +10,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 
-from benchmarks import figures_05
+from benchmarks import figures_03, figures_04, figures_05
+from benchmarks.boxes import arrow, box
 from benchmarks.reinforce_bandit import BANDIT, BASELINES, LOGITS, SEEDS, run
 from rlhw import plots
 from rlhw.policy_gradient import exact_gradient, optimal_baseline, reinforce_estimates, sample_actions
@@ -32,33 +32,18 @@ def _loop(axes, title: str, source: str, weight: str, color: str, closed: bool) 
     axes.set(xlim=(0, 10), ylim=(0, 10))
     axes.axis("off")
     axes.set_title(title, color=color)
-    _box(axes, 0.3, 7.2, 3.6, 1.9, "question x")
-    _box(axes, 5.4, 7.2, 4.3, 1.9, source, color)
-    _box(axes, 5.4, 3.7, 4.3, 1.7, weight, color)
-    _box(axes, 5.4, 0.4, 4.3, 1.7, "θ ← θ + η · weight · g", fontsize=9)
-    _arrow(axes, (3.9, 8.15), (5.4, 8.15))
-    _arrow(axes, (7.55, 7.2), (7.55, 5.4))
-    _arrow(axes, (7.55, 3.7), (7.55, 2.1))
+    box(axes, 0.3, 7.2, 3.6, 1.9, "question x")
+    box(axes, 5.4, 7.2, 4.3, 1.9, source, color)
+    box(axes, 5.4, 3.7, 4.3, 1.7, weight, color)
+    box(axes, 5.4, 0.4, 4.3, 1.7, "θ ← θ + η · weight · g", fontsize=9)
+    arrow(axes, (3.9, 8.15), (5.4, 8.15))
+    arrow(axes, (7.55, 7.2), (7.55, 5.4))
+    arrow(axes, (7.55, 3.7), (7.55, 2.1))
     if closed:
-        _arrow(axes, (5.4, 1.25), (5.5, 7.2), color, bend=-0.75)
+        arrow(axes, (5.4, 1.25), (5.5, 7.2), color, bend=-0.75)
         axes.text(0.2, 3.9, "the new policy\ngives the next\nanswers", color=color, va="center")
     else:
         axes.text(0.2, 3.9, "nothing returns\nto the data", color=color, va="center")
-
-
-def _box(
-    axes, x: float, y: float, width: float, height: float, text: str, color: str = "#444444", fontsize: int = 10
-) -> None:
-    shape = FancyBboxPatch(
-        (x, y), width, height, boxstyle="round,pad=0.02,rounding_size=0.25", fc="white", ec=color, lw=1.6
-    )
-    axes.add_patch(shape)
-    axes.text(x + width / 2, y + height / 2, text, ha="center", va="center", fontsize=fontsize)
-
-
-def _arrow(axes, start, end, color: str = "#444444", bend: float = 0.0) -> None:
-    style = {"arrowstyle": "-|>", "color": color, "lw": 1.6, "connectionstyle": f"arc3,rad={bend}"}
-    axes.annotate("", end, start, arrowprops=style)
 
 
 def estimates() -> Figure:
@@ -118,12 +103,12 @@ def workflow() -> Figure:
         "measure": (16.5, 2.25, "8  how good\nis it?", "#444444"),
     }
     for x, y, text, color in boxes.values():
-        _box(axes, x, y, 3.3, 1.6, text, color)
+        box(axes, x, y, 3.3, 1.6, text, color)
     for x in (3.4, 7.5, 11.6):
-        _arrow(axes, (x, 4.4), (x + 0.8, 4.4))
-    _arrow(axes, (5.85, 3.6), (12.4, 1.7), bend=0.18)
-    _arrow(axes, (15.7, 4.4), (16.7, 3.85))
-    _arrow(axes, (15.7, 1.7), (16.7, 2.25))
+        arrow(axes, (x, 4.4), (x + 0.8, 4.4))
+    arrow(axes, (5.85, 3.6), (12.4, 1.7), bend=0.18)
+    arrow(axes, (15.7, 4.4), (16.7, 3.85))
+    arrow(axes, (15.7, 1.7), (16.7, 2.25))
     axes.text(
         0.1,
         0.5,
@@ -135,7 +120,7 @@ def workflow() -> Figure:
 
 
 FIGURES = {"workflow": workflow, "two_loops": two_loops, "estimates": estimates, "learning": learning}
-FIGURES |= figures_05.FIGURES
+FIGURES |= figures_03.FIGURES | figures_04.FIGURES | figures_05.FIGURES
 
 
 def write_all(folder: Path = FOLDER) -> None:

@@ -75,7 +75,7 @@ def test_the_training_notebooks_have_a_full_scale():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", filter(has_full_scale, notebooks(ROOT)), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", list(filter(has_full_scale, notebooks(ROOT))), ids=lambda path: path.name)
 def test_notebook_runs_at_the_full_scale(path, files, tmp_path):
     done = walk(path, tmp_path, *files)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
@@ -84,7 +84,7 @@ def test_notebook_runs_at_the_full_scale(path, files, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", filter(has_full_scale, notebooks(ROOT)), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", list(filter(has_full_scale, notebooks(ROOT))), ids=lambda path: path.name)
 def test_the_files_are_really_read(path, files, tmp_path):
     """The control: with a file of posts that is not there a notebook that reads it must stop."""
     done = walk(path, tmp_path, str(tmp_path / "nothing.jsonl"), str(tmp_path / "nothing.jsonl"))

@@ -1,0 +1,78 @@
+"""Chapter 4: numbers that its sentences work out in passing, and the export that it reads line by line."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from rlhw.preferences import ELO_PER_NAT, expected_score, from_label_studio, to_label_studio
+from tests.test_prose_numbers import text_of
+
+CHAPTER = "book/04_human_preferences.md"
+FOUR = np.array([0.83, 0.55, 0.30, 0.98])
+VOTES = [(0, 0)] * 9 + [(0, 1)] * 2 + [(1, 0)] * 4 + [(1, 1)] * 5
+
+
+def fleiss_of_two() -> float:
+    from statsmodels.stats.inter_rater import aggregate_raters, fleiss_kappa
+
+    return fleiss_kappa(aggregate_raters(np.array(VOTES))[0])
+
+
+def kappa_of_four() -> float:
+    """By the joint law of two labels, not by the formula of the page."""
+    law = np.mean([np.outer([p, 1 - p], [p, 1 - p]) for p in FOUR], axis=0)
+    chance = law.sum(axis=0) @ law.sum(axis=1)
+    return float((np.trace(law) - chance) / (1 - chance))
+
+
+CLAIMS = [
+    ("about 17 prefer the worse one", lambda: 100 * expit(-1.6), 17, 0.5),
+    ("the worse summary wins 17 times of a hundred", lambda: 100 * expit(-1.6), 17, 0.5),
+    ("the agreement is 0.691 and kappa 0.306", lambda: np.mean(FOUR**2 + (1 - FOUR) ** 2), 0.691, 5e-4),
+    ("the agreement is 0.691 and kappa 0.306", kappa_of_four, 0.306, 5e-4),
+    ("agree on $0.9^2 + 0.1^2 = 0.82$", lambda: 0.9**2 + 0.1**2, 0.82, 1e-12),
+    ("In the table above it is $0.375$", fleiss_of_two, 0.375, 1e-9),
+    ("better than 83.6 %", lambda: 50 * (1 + np.sqrt(2 * 0.726 - 1)), 83.6, 0.05),
+    ("reaches 0.098 to either side", lambda: 1.959964 * np.sqrt(0.25 / 100), 0.098, 5e-4),
+    (r"\approx 173.7$ points", lambda: ELO_PER_NAT, 173.7, 0.05),
+    ("a lead of 100 points wins 64 %", lambda: 100 * expected_score(1100.0, 1000.0), 64, 0.5),
+    ("the step size is 0.184", lambda: 32 / ELO_PER_NAT, 0.184, 5e-4),
+    ("the missing quarter", lambda: 1 - 6 / 8, 0.25, 1e-12),
+    ("6 for $K = 4$", lambda: 4 * 3 / 2, 6, 1e-12),
+]
+
+
+@pytest.mark.parametrize(("words", "number", "stated", "tolerance"), CLAIMS)
+def test_number_in_a_sentence(words, number, stated, tolerance):
+    assert words in text_of(CHAPTER)
+    assert abs(number() - stated) <= tolerance
+
+
+def export_on_the_page() -> list[dict]:
+    page = (Path(__file__).resolve().parents[1] / CHAPTER).read_text(encoding="utf8")
+    (block,) = re.findall(r"^```json\n(.*?)^```$", page, re.M | re.S)
+    return json.loads(block)
+
+
+def test_export_on_the_page_is_read_as_the_page_says():
+    found = from_label_studio(export_on_the_page())
+    assert [(one.choice, one.annotator, one.seconds) for one in found.comparisons] == [
+        ("first", "1", 6.5),
+        ("tie", "3", 3.5),
+    ]
+    assert dict(found.left_out) == {"skipped": 1, "choice is neither left nor right": 1, "not labelled": 1}
+    assert (
+        "reads this export as 2 comparisons and says what it left out: 1 skipped, 1 that is neither left nor right"
+        in text_of(CHAPTER)
+    )
+
+
+def test_export_on_the_page_uses_the_tags_of_our_own_config():
+    config, _ = to_label_studio([("post", "one", "two")], ties=True)
+    results = [r for task in export_on_the_page() for one in task["annotations"] for r in one["result"]]
+    assert {r["from_name"] for r in results} == {"preference", "tie"}
+    assert all(f'name="{r["from_name"]}"' in config for r in results)
