@@ -97,3 +97,9 @@ def test_a_temperature_mends_the_overconfident():
     assert entry("all_end_temperature") > 10
     assert entry("all_end_cooled_error") < 0.1 < 0.3 < entry("all_end_error")
     assert entry("across", "high") < entry("within", "low")
+
+
+def test_it_is_the_trunk_that_matters():
+    assert "It is the trunk that matters" in text_of(CHAPTER)
+    clone = cards.read("reward_model")["metrics"]["accuracy_3072"]
+    assert entry("sum_accuracy", "low") > clone["high"], "the same read-out, another trunk"
