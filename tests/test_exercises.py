@@ -12,7 +12,7 @@ from rlhw.exercises.question import Question, Wrong, close
 
 ROOT = Path(__file__).resolve().parents[1]
 # Chapters whose questions are proven before their pages are written. Where a page comes, its entry has to go.
-AWAITED = ("ch3", "ch4", "ch5")
+AWAITED = ("ch5",)
 
 
 @pytest.mark.parametrize("name", exercises.names())

@@ -27,6 +27,7 @@ ARROWS = {
     "pair_sampling": {"batches", "language_model"},
     "training": {"batches"},
     "behavior_cloning": {"batches", "logprobs", "training"},
+    "weighted_update": {"batches", "logprobs", "training"},
     "reward_model": {"batches", "logprobs", "training", "calibration", "saving"},
     "checkpoint": {"same_model", "saving"},
     "dpo": {"batches", "logprobs", "training", "calibration"},
@@ -51,7 +52,7 @@ ARROWS = {
 TORCH_MODULES = {
     *("batches", "logprobs", "language_model", "tabular_lm", "rollouts", "behavior_cloning", "reward_model"),
     *("ppo", "dpo", "grpo", "checkpoint", "pipeline", "training", "calibration", "saving", "same_model"),
-    "pair_sampling",
+    *("pair_sampling", "weighted_update"),
 }
 HEAVY_MODULES = TORCH_MODULES | {"plots"}
 
