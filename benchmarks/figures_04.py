@@ -24,8 +24,8 @@ def preference_loop() -> Figure:
     arrow(axes, (5.7, 7.0), (14.0, 7.0), POLICY)
     arrow(axes, (16.7, 5.7), (12.6, 1.8), PERSON)
     arrow(axes, (7.2, 1.8), (3.0, 5.7), REWARD)
-    axes.text(9.85, 7.3, "pairs of clips ω¹, ω²", ha="center", va="bottom", color=POLICY)
-    axes.text(15.5, 3.1, "comparisons (ω¹, ω², w)", ha="left", va="center", color=PERSON)
+    axes.text(9.85, 7.3, "pairs of clips ζ¹, ζ²", ha="center", va="bottom", color=POLICY)
+    axes.text(15.5, 3.1, "comparisons (ζ¹, ζ², w)", ha="left", va="center", color=PERSON)
     axes.text(4.3, 3.1, "predicted reward", ha="right", va="center", color=REWARD)
     axes.text(
         9.9,
