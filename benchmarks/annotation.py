@@ -44,7 +44,7 @@ FAULTS = {
 }
 # Two people with the same taste and opposite habits.
 OPPOSED = SimulatedAnnotator(0.5, position_bias=2.0), SimulatedAnnotator(0.5, position_bias=-2.0)
-PLAYERS, ORDERS = {"careful": 1.0, "plain": 0.5, "hasty": 0.0}, 20
+PLAYERS, ORDERS = {"careful": 1.0, "plain": 0.5, "hasty": 0.0}, 200
 
 
 def words(text: str) -> int:

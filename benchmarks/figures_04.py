@@ -24,8 +24,8 @@ def preference_loop() -> Figure:
     arrow(axes, (5.7, 7.0), (14.0, 7.0), POLICY)
     arrow(axes, (16.7, 5.7), (12.6, 1.8), PERSON)
     arrow(axes, (7.2, 1.8), (3.0, 5.7), REWARD)
-    axes.text(9.85, 7.3, "pairs of clips ω¹, ω²", ha="center", va="bottom", color=POLICY)
-    axes.text(15.5, 3.1, "comparisons (ω¹, ω², w)", ha="left", va="center", color=PERSON)
+    axes.text(9.85, 7.3, "pairs of clips ζ¹, ζ²", ha="center", va="bottom", color=POLICY)
+    axes.text(15.5, 3.1, "comparisons (ζ¹, ζ², w)", ha="left", va="center", color=PERSON)
     axes.text(4.3, 3.1, "predicted reward", ha="right", va="center", color=REWARD)
     axes.text(
         9.9,
@@ -122,6 +122,7 @@ def agreement_ceiling() -> Figure:
         raw = metrics[f"agree_{name}"]["known"]
         bayes, gold = metrics[f"bayes_{name}"]["value"], metrics[f"gold_{name}"]["known"]
         assert raw <= bayes <= (1 + np.sqrt(2 * raw - 1)) / 2, f"{name} lies outside of the strip"
+        assert gold <= bayes + 1e-12, f"the cross of {name} should not lie above its dot"
         axes.plot([raw, raw], [gold, bayes], color="#999999", linewidth=1)
         axes.plot([raw], [bayes], "o", color=plots.COLORS[0])
         axes.plot([raw], [gold], "x", color=plots.COLORS[1], markersize=8, markeredgewidth=2)
@@ -152,7 +153,7 @@ def elo_orders() -> Figure:
     strengths = dict(zip(players, ELO_PER_NAT * bradley_terry_ratings(wins), strict=True))
     known = strengths["careful"] - strengths["hasty"]
     figure, axes = plt.subplots(figsize=(7.2, 3.6))
-    ends = []
+    ends, wanders = [], []
     for order in range(8):
         mixed = [played[i] for i in np.random.default_rng(order).permutation(len(played))]
         gaps = []
@@ -160,8 +161,10 @@ def elo_orders() -> Figure:
             ratings = {"careful": 1000.0, "hasty": 1000.0} | elo(mixed[:count])
             gaps.append(ratings["careful"] - ratings["hasty"])
         ends.append(gaps[-1])
+        wanders.append(max(gaps) - min(gaps))
         axes.plot(range(5, len(mixed) + 1, 5), gaps, color=plots.COLORS[order % 6], linewidth=1.1, alpha=0.85)
     assert max(ends) - min(ends) > 150, "the orders should end far apart"
+    assert min(wanders) > 200, "every line should wander by two hundred points and more"
     axes.axhline(known, color="black", linestyle="--", linewidth=1.4)
     axes.annotate(
         f"greatest likelihood: {known:.0f}", (300, known), xytext=(6, 0), textcoords="offset points", va="center"

@@ -1,11 +1,13 @@
 """Chapter 4: numbers that its sentences work out in passing, and the export that it reads line by line."""
 
 import json
+import math
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 from scipy.special import expit
 
 from rlhw.preferences import ELO_PER_NAT, expected_score, from_label_studio, to_label_studio
@@ -29,6 +31,12 @@ def kappa_of_four() -> float:
     return float((np.trace(law) - chance) / (1 - chance))
 
 
+def wilson_reach() -> float:
+    """Half of Wilson's interval for 50 of 100, by the equation of its ends: (share - 1/2)² = z² share (1 - share)/100."""
+    z = 1.959964
+    return brentq(lambda d: d**2 - z**2 * (0.5 + d) * (0.5 - d) / 100, 0.01, 0.3)
+
+
 CLAIMS = [
     ("about 17 prefer the worse one", lambda: 100 * expit(-1.6), 17, 0.5),
     ("the worse summary wins 17 times of a hundred", lambda: 100 * expit(-1.6), 17, 0.5),
@@ -37,7 +45,9 @@ CLAIMS = [
     ("agree on $0.9^2 + 0.1^2 = 0.82$", lambda: 0.9**2 + 0.1**2, 0.82, 1e-12),
     ("In the table above it is $0.375$", fleiss_of_two, 0.375, 1e-9),
     ("better than 83.6 %", lambda: 50 * (1 + np.sqrt(2 * 0.726 - 1)), 83.6, 0.05),
-    ("reaches 0.098 to either side", lambda: 1.959964 * np.sqrt(0.25 / 100), 0.098, 5e-4),
+    ("of one half reaches 0.096 to either side", wilson_reach, 0.096, 5e-4),
+    ("At $\\xi = 0.3$ the log-odds never exceed 1.73", lambda: np.log(0.85 / 0.15), 1.73, 5e-3),
+    (r"at most $\log_2 24 \approx 4.6$ bits", lambda: np.log2(math.factorial(4)), 4.6, 5e-2),
     (r"\approx 173.7$ points", lambda: ELO_PER_NAT, 173.7, 0.05),
     ("a lead of 100 points wins 64 %", lambda: 100 * expected_score(1100.0, 1000.0), 64, 0.5),
     ("the step size is 0.184", lambda: 32 / ELO_PER_NAT, 0.184, 5e-4),

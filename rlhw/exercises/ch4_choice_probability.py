@@ -9,7 +9,7 @@ TEXT = r"""
 A simulated annotator is shown two answers and chooses one. It works like this. Each answer is worth its reward plus
 `length_bias` for each of its words. The first answer's lead in worth, divided by `temperature`, is the log-odds
 (the logarithm of the odds) of choosing the first, for somebody who does not mind which side an answer stands on. This
-one does: add `position_bias` to the log-odds. The sigmoid, 1 / (1 + exp(-log-odds)), turns them into a probability.
+one does: add `position_bias` to the log-odds. The logistic function, 1 / (1 + exp(-log-odds)), turns them into a probability.
 Finally, with probability `lapse` the annotator does not look at all and tosses a fair coin.
 
 Finish `choice_probability`, which returns the probability that the first answer is chosen. `rewards` and `words` are
@@ -222,7 +222,7 @@ QUESTION = Question(
         "exponential overflows": Wrong(
             exponential_overflows,
             "Right for annotators with doubts, but when the exponential overflows, infinity divided by infinity is"
-            " nan. The sigmoid can be written so that this does not happen.",
+            " nan. The logistic function can be written so that this does not happen.",
         ),
     },
 )

@@ -214,7 +214,7 @@ QUESTION = Question(
         ),
         "swapped": Wrong(
             swapped,
-            "Chosen and rejected are exchanged throughout. The answer that was selected stands second in the triple.",
+            "Chosen and rejected are exchanged throughout. In your triples the answer that was selected stands last.",
         ),
         "as shown": Wrong(
             as_shown,
