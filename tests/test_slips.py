@@ -5,11 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import slips, slips_01, slips_02, slips_03, slips_04
+from benchmarks import slips, slips_01, slips_02, slips_03, slips_04, slips_05
 from rlhw import cards
 
 ROOT = Path(__file__).resolve().parents[1]
-CHAPTERS = {"01": slips_01.SLIPS, "02": slips_02.SLIPS, "03": slips_03.SLIPS, "04": slips_04.SLIPS}
+CHAPTERS = {
+    "01": slips_01.SLIPS,
+    "02": slips_02.SLIPS,
+    "03": slips_03.SLIPS,
+    "04": slips_04.SLIPS,
+    "05": slips_05.SLIPS,
+}
 CASES = [(chapter, name) for chapter, every in CHAPTERS.items() for name in every]
 
 
