@@ -98,6 +98,8 @@ def test_answers_sum(equation):
     endless = enumerate_answers(question, torch.ones_like(question, dtype=torch.bool), V, 2, None)
     cut = lambda model: sequence_logprobs(model, endless)[:, 1:]  # noqa: E731
     equation.rejects("an answer left out", check, cut)
+    stopped = (batch.response_mask & (batch.responses == EOS)).any(-1)
+    equation.rejects("only those that end by themselves", check, lambda model: sequence_logprobs(model, batch)[stopped])
 
 
 @pytest.mark.equation("eq-position-score", way="finite difference")
@@ -130,7 +132,8 @@ def test_answer_score(equation):
         # All positions share θ, and no row is linear in it.
         return np.tanh(mix[prefix] @ theta) + (mix[prefix] @ theta) ** 2 / 5
 
-    def check(combine):
+    def check(form):
+        term, total = form
         for y in ANSWERS:
 
             def logprob(theta, y=y):
@@ -141,12 +144,19 @@ def test_answer_score(equation):
                 jacobian = np.stack(
                     [numerical_gradient(lambda u, i=i, t=t, y=y: row(y[:t], u)[i], theta) for i in range(V)]
                 )
-                terms.append(jacobian.T @ (np.eye(V)[y[t]] - probabilities_of(row(y[:t], theta))))
-            assert_close(combine(np.array(terms)), numerical_gradient(logprob, theta), "the score of an answer", 1e-6)
+                terms.append(term(jacobian, np.eye(V)[y[t]], probabilities_of(row(y[:t], theta))))
+            assert_close(
+                total(np.array(terms), axis=0), numerical_gradient(logprob, theta), "the score of an answer", 1e-6
+            )
 
-    equation.holds(check, lambda terms: terms.sum(0))
-    equation.rejects("mean over positions", check, lambda terms: terms.mean(0))
-    equation.rejects("last position only", check, lambda terms: terms[-1])
+    def right(jacobian, happened, p):
+        return jacobian.T @ (happened - p)
+
+    equation.holds(check, (right, np.sum))
+    equation.rejects("nothing expected", check, (lambda jacobian, happened, p: jacobian.T @ happened, np.sum))
+    equation.rejects("sign flipped", check, (lambda jacobian, happened, p: jacobian.T @ (p - happened), np.sum))
+    equation.rejects("mean over positions", check, (right, np.mean))
+    equation.rejects("last position only", check, (right, lambda terms, axis: terms[-1]))
 
 
 @pytest.mark.equation("eq-position-mean", way="enumeration")
