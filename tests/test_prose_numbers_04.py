@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy.optimize import brentq
 from scipy.special import expit
 
+from rlhw.language_model import load
 from rlhw.preferences import ELO_PER_NAT, expected_score, from_label_studio, to_label_studio
 from tests.test_prose_numbers import text_of
 
@@ -86,3 +88,13 @@ def test_export_on_the_page_uses_the_tags_of_our_own_config():
     results = [r for task in export_on_the_page() for one in task["annotations"] for r in one["result"]]
     assert {r["from_name"] for r in results} == {"preference", "tie"}
     assert all(f'name="{r["from_name"]}"' in config for r in results)
+
+
+def test_max_length_counts_the_prompt():
+    """The sentence on transformers' `generate`, by running it: where the prompt is as long as `max_length` no answer is left."""
+    assert "Its `max_length` counts the prompt as well" in text_of(CHAPTER)
+    model, tokenizer = load("tiny")
+    prompt = torch.tensor([tokenizer("my boss sold my bike. should i move out? TL;DR:")["input_ids"]])
+    inputs = {"attention_mask": torch.ones_like(prompt), "do_sample": False, "pad_token_id": 0, "eos_token_id": None}
+    assert model.generate(prompt, max_length=prompt.shape[1] + 3, **inputs).shape[1] == prompt.shape[1] + 3
+    assert model.generate(prompt, max_new_tokens=5, **inputs).shape[1] == prompt.shape[1] + 5
