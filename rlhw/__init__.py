@@ -6,7 +6,7 @@ Map, chapter by chapter:
 
     1  Policy gradient             symbolic (the proofs), policy_gradient (softmax, score, exact gradient)
     2  REINFORCE on a toy bandit   bandits (arms, action rules, regret), policy_gradient (estimates and baselines)
-    3  Behavior cloning of GPT-2   language_model (load, generate), logprobs, behavior_cloning
+    3  Behavior cloning of GPT-2   language_model (load, generate), logprobs, behavior_cloning, weighted_update
     4  Human preferences           preferences (comparisons, Label Studio, agreement, Elo), labelling (a widget that asks),
                                    pair_sampling (two answers of a model to each prompt)
     5  Reward model                reward_model (heads, losses, training), calibration
