@@ -88,10 +88,12 @@ def test_loss_and_accuracy(equation):
         """Both bounds hold for all patterns of margins, and margins come as near to them as one likes."""
         near, far = 1e-9, 60.0
         for n in (1, 3, 4):
-            for signs in product((-1, 1), repeat=n):
-                accuracy = np.mean(np.array(signs) > 0)
-                lowest = np.mean([math.log1p(math.exp(-(far if s > 0 else -near))) for s in signs])
-                assert abs(lowest - least(accuracy)) < 1e-6
+            for signs in product((-1, 0, 1), repeat=n):
+                accuracy = np.mean([{1: 1.0, 0: 0.5, -1: 0.0}[s] for s in signs])
+                lowest = np.mean([math.log1p(math.exp(-{1: far, 0: 0.0, -1: -near}[s])) for s in signs])
+                assert lowest > least(accuracy) - 1e-12
+                if 0 not in signs:
+                    assert abs(lowest - least(accuracy)) < 1e-6
                 for size in (0.03, 1.1, 5.0):
                     loss = np.mean([math.log1p(math.exp(-s * size)) for s in signs])
                     assert loss > least(accuracy) - 1e-12
@@ -102,6 +104,7 @@ def test_loss_and_accuracy(equation):
     equation.holds(check, lambda accuracy: (1 - accuracy) * LN2, LN2)
     equation.rejects("accuracy for one minus accuracy", check, lambda accuracy: accuracy * LN2, LN2)
     equation.rejects("in bits", check, lambda accuracy: 1 - accuracy, 1.0)
+    equation.rejects("half of the bound", check, lambda accuracy: (1 - accuracy) * LN2 / 2, LN2)
     equation.rejects("no bound where all are right", check, lambda accuracy: (1 - accuracy) * LN2, math.inf)
 
 
@@ -113,9 +116,13 @@ def test_prompt_gradient(equation):
         for k in (2, 3, 5):
             rewards, wins = rng.standard_normal(k), np.triu(rng.integers(2, size=(k, k)), 1).astype(float)
             wins = wins + np.tril(1 - wins.T, -1)
-            loss = lambda r, wins=wins: float(  # noqa: E731
-                pairwise_loss(torch.from_numpy(np.array(r))[None], torch.from_numpy(wins)[None])
-            )
+
+            def loss(r, k=k, wins=wins):
+                pairs = [(i, j) if wins[i, j] else (j, i) for i in range(k) for j in range(i)]
+                return float(np.mean([np.log1p(np.exp(r[lost] - r[won])) for won, lost in pairs]))
+
+            library = pairwise_loss(torch.from_numpy(rewards)[None], torch.from_numpy(wins)[None])
+            assert_close(float(library), loss(rewards), "the library's loss is the mean over pairs", TOLERANCE)
             expected = sigmoid(rewards[:, None] - rewards) * (1 - np.eye(k))
             law = "the gradient of a prompt's loss"
             assert_close(formula(expected, wins, k), numerical_gradient(loss, rewards), law, TOLERANCE)
@@ -134,8 +141,17 @@ def test_head_bias(equation):
         for lengths in product((1, 2, 5), repeat=2):
             scores = torch.randn(1, 2, 5, generator=generator, dtype=torch.float64)
             mask = (torch.arange(5) < torch.tensor(lengths)[:, None])[None]
+            by_hand = {
+                last_token: lambda row, n: float(row[n - 1]),
+                sum_of_tokens: lambda row, n: sum(row[:n].tolist()),
+            }
             for read, change in ((last_token, last), (sum_of_tokens, summed)):
-                margins = [float(r[0, 0] - r[0, 1]) for r in (read(scores, mask), read(scores + bias, mask))]
+                margins = []
+                for table in (scores, scores + bias):
+                    won, lost = (by_hand[read](row, n) for row, n in zip(table[0], lengths, strict=True))
+                    margins.append(won - lost)
+                    ours = read(table, mask)[0]
+                    assert_close(float(ours[0] - ours[1]), won - lost, "the library reads the same", TOLERANCE)
                 law = "what a bias of the head does to the margin"
                 assert_close(margins[1] - margins[0], change(bias, *lengths), law, TOLERANCE)
 
@@ -154,6 +170,15 @@ def test_free_share(equation):
         share = freeze(model, 0.75)
         counted = [sum(p.numel() for p in part.parameters()) for part in (model.wte, model.wpe, model.h[0], model.ln_f)]
         assert [embeddings, block, norm] == [counted[0] + counted[1], *counted[2:]]
+        # The three last of twelve blocks, and what is in no block.
+        trains = [
+            p.numel()
+            for name, p in model.named_parameters()
+            if not name.startswith("h.") or int(name.split(".")[1]) > 8
+        ]
+        assert_close(
+            sum(trains) / sum(p.numel() for p in model.parameters()), share, "what `freeze` returns", TOLERANCE
+        )
         stated = (embeddings + free * block + norm) / (embeddings + 12 * block + norm)
         assert_close(stated, share, "the share of GPT-2's parameters that train", TOLERANCE)
         assert abs(stated - 0.487) < 5e-4
@@ -269,6 +294,7 @@ def test_temperature_optimum(equation):
         return minimize(loss, [1.0], tol=1e-14, options={"gtol": 1e-10}).x[0]
 
     def check(condition):
+        # Too sure of itself, and not sure enough.
         for scale in (0.4, 3.0):
             margins = 2.0 * rng.standard_normal(400)
             votes = (rng.random(400) < sigmoid(margins / scale)).astype(float)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from benchmarks.overfitting_runs import EPOCHS, FEW, MORE, SIZE
 from rlhw import cards
 from tests.test_prose_numbers import text_of
 
@@ -73,12 +74,21 @@ def test_the_cure_is_more_comparisons():
     assert "It does *not* fall" in text
     assert abs(entry("epoch_16_accuracy") - 0.5) < 0.05
     assert entry("epoch_16_accuracy") > entry("epoch_0_accuracy") - 0.02
-    assert "Early stopping and fewer parameters prevent the *harm*" in text
+    assert "the random head, or nearly" in text
+    assert entry("all_epoch", "high") == 1
+    assert entry("epoch_0_training") < LN2 < entry("epoch_0_held_out", "low"), "a random head bets"
+    assert "Early stopping prevents the *harm*, freezing two blocks of three did not" in text
+    for kind in ("all", "frozen"):
+        assert entry(f"{kind}_best_loss", "high") < 0.75 < 2 * LN2 < entry(f"{kind}_end_loss", "low")
+    assert entry("frozen_end_loss") == pytest.approx(entry("all_end_loss"), rel=0.05)
+    assert entry("frozen_end_confidence") == pytest.approx(entry("all_end_confidence"), abs=0.01)
+    assert entry("head_end_loss", "high") < 0.8, "the head alone hardly bets"
     for kind in ("all", "frozen", "head"):
         for when in ("best", "end"):
             assert entry(f"{kind}_{when}_loss", "low") > LN2, "32 votes stay above a constant model"
         assert entry(f"{kind}_best_share", "high") < 0.25
-    assert entry("all_end_loss", "low") > 2 * LN2
+    assert "more than three times ln 2" in text
+    assert entry("all_end_loss") > 3 * LN2
     assert "right three times of four, and its loss is above" in text
     assert entry("votes_768_loss") > LN2 > entry("stopped_loss", "high")
     assert entry("votes_768_accuracy") == pytest.approx(0.75, abs=0.03)
@@ -86,8 +96,8 @@ def test_the_cure_is_more_comparisons():
 
 
 def test_the_sum_and_the_last_token_are_paid_for_going_on():
-    assert "do not even agree about the sign" in text_of(CHAPTER)
-    assert entry("going_on_gold", "high") < 0 < min(entry("going_on_sum"), entry("going_on_last"))
+    assert "Both learned rewards are fooled, even about the sign" in text_of(CHAPTER)
+    assert entry("going_on_gold", "high") < 0 < min(entry("going_on_sum", "low"), entry("going_on_last", "low"))
     assert "the two are hard to tell apart" in text_of(CHAPTER)
     assert abs(entry("sum_accuracy") - entry("votes_3072_accuracy")) < 0.02
 
@@ -96,10 +106,29 @@ def test_a_temperature_mends_the_overconfident():
     assert "runs to a very high temperature" in text_of(CHAPTER)
     assert entry("all_end_temperature") > 10
     assert entry("all_end_cooled_error") < 0.1 < 0.3 < entry("all_end_error")
+    assert "below what early stopping reached" in text_of(CHAPTER)
+    assert entry("votes_768_cooled_loss") < entry("stopped_loss") < LN2 < entry("votes_768_loss")
+    assert "it was nearly calibrated before" in text_of(CHAPTER)
+    assert entry("votes_12288_error", "high") < 0.03
     assert entry("across", "high") < entry("within", "low")
 
 
-def test_it_is_the_trunk_that_matters():
-    assert "It is the trunk that matters" in text_of(CHAPTER)
+def test_steps_and_passes_of_the_rows():
+    text = text_of(CHAPTER)
+    steps = [EPOCHS * FEW // SIZE, *(max(60, 2 * count // 32) for count in MORE)]
+    assert "(64 with 32 votes, then 60, 60 and 128)" in text
+    assert steps == [64, 60, 60, 128]
+    assert "16, 15, 3.75 and 2" in text
+    assert [EPOCHS, *(32 * n / count for n, count in zip(steps[1:], MORE, strict=True))] == [16, 15, 3.75, 2]
+
+
+def test_the_alt_text_of_the_comparisons():
+    assert "seven tenths of the way" in text_of(CHAPTER)
+    assert entry("votes_768_share") == pytest.approx(0.7, abs=0.05)
+    assert entry("votes_12288_share") == pytest.approx(0.9, abs=0.05)
+
+
+def test_the_read_out_does_not_explain_the_two_curves():
+    assert "The read-out does not explain it" in text_of(CHAPTER)
     clone = cards.read("reward_model")["metrics"]["accuracy_3072"]
     assert entry("sum_accuracy", "low") > clone["high"], "the same read-out, another trunk"
