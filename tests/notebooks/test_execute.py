@@ -46,7 +46,7 @@ def trains(path: Path) -> bool:
     return any("torch" in "".join(cell["source"]) for cell in read(path)["cells"] if cell["cell_type"] == "code")
 
 
-def come_out_the_same(path: Path, folder: Path, threads: int) -> None:
+def assert_the_same_twice(path: Path, folder: Path, threads: int) -> None:
     """Two executions, in two folders, the second on so many threads: the same bytes, and what is committed."""
     first, second = folder / "first" / path.name, folder / "a second folder" / path.name
     for copy in (first, second):
@@ -60,14 +60,14 @@ def come_out_the_same(path: Path, folder: Path, threads: int) -> None:
 
 @pytest.mark.parametrize("path", [path for path in REAL if not trains(path)], ids=lambda path: path.name)
 def test_real_notebooks_come_out_the_same(path, tmp_path):
-    come_out_the_same(path, tmp_path, threads=2)
+    assert_the_same_twice(path, tmp_path, threads=2)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("path", [path for path in REAL if trains(path)], ids=lambda path: path.name)
 def test_training_notebooks_come_out_the_same(path, tmp_path):
-    come_out_the_same(path, tmp_path, threads=1)
+    assert_the_same_twice(path, tmp_path, threads=1)
 
 
 def lasting(notebook):
