@@ -66,7 +66,7 @@ def overfitting() -> Figure:
         axes.plot(SHOWN, lines[key], "o-", color=color, markersize=4)
         low, high = ([entry[side] for entry in entries] for side in ("low", "high"))
         axes.fill_between(SHOWN, low, high, color=color, alpha=0.15, linewidth=0)
-        plots.label_line(axes, SHOWN[-1], lines[key][-1] + 0.06, name, color)
+        plots.label_line(axes, float(SHOWN[-1]), lines[key][-1] + 0.06, name, color)
     assert lines["training"][-1] < 0.1, "the training loss should end near zero"
     assert lines["held_out"][-1] > 2 * lines["held_out"][0], "the held-out loss should more than double"
     for height, name in ((np.log(2), "ln 2: a constant model"), (metrics["floor"]["value"], "the annotator's entropy")):

@@ -1,5 +1,6 @@
 """Each slip of the book is refuted by a number: the page, the card and the measurement agree, and a slip made right is caught."""
 
+import functools
 import re
 from pathlib import Path
 
@@ -33,10 +34,17 @@ def test_page_and_measurements_name_the_same_slips(chapter):
     assert sorted(cards.read(f"slips_{chapter}")["metrics"]) == sorted(CHAPTERS[chapter])
 
 
+@functools.cache
+def measured_right(chapter: str, name: str) -> float:
+    """The right form's number, measured once for all tests of this file."""
+    slip = CHAPTERS[chapter][name]
+    return slip.measure(slip.right)
+
+
 @pytest.mark.parametrize(("chapter", "name"), CASES)
 def test_slip_is_refuted_by_the_number_on_its_card(chapter, name):
     slip = CHAPTERS[chapter][name]
-    wrong, right = slip.measure(slip.wrong), slip.measure(slip.right)
+    wrong, right = slip.measure(slip.wrong), measured_right(chapter, name)
     entry = cards.read(f"slips_{chapter}")["metrics"][name]
     assert wrong == pytest.approx(entry["value"], rel=1e-6, abs=1e-9)
     assert right == pytest.approx(entry["known"], rel=1e-6, abs=1e-9)
@@ -46,8 +54,7 @@ def test_slip_is_refuted_by_the_number_on_its_card(chapter, name):
 @pytest.mark.parametrize(("chapter", "name"), CASES)
 def test_slip_made_right_is_no_longer_refuted(chapter, name):
     slip = CHAPTERS[chapter][name]
-    right = slip.measure(slip.right)
-    assert not slips.refuted(slip.measure(slip.right), right)
+    assert not slips.refuted(slip.measure(slip.right), measured_right(chapter, name))
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -22,7 +22,18 @@ EDITS = {
         ("symbolic.py", "z[i]) - (sp.Integer(int(i == y))", "z[i]) + (sp.Integer(int(i == y))")
     ],
     "02_reinforce_bandit.ipynb": [("policy_gradient.py", "weights[:, None] * (np.eye", "-weights[:, None] * (np.eye")],
+    "03_behavior_cloning.ipynb": [("logprobs.py", "(model, batch)[:, :, :-1]", "(model, batch)[:, :, 1:]")],
+    "04_human_preferences.ipynb": [
+        (
+            "preferences/annotators.py",
+            "(observed - expected) / (1 - expected)",
+            "(observed - expected) / (1 + expected)",
+        )
+    ],
+    "05_reward_model.ipynb": [("reward_model.py", "wins * logsigmoid(differences)", "wins * logsigmoid(-differences)")],
 }
+# Each of these trains for half a minute, and runs once more for each edit.
+TRAINING = ("03_behavior_cloning.ipynb", "04_human_preferences.ipynb", "05_reward_model.ipynb")
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +102,11 @@ def test_a_notebook_that_shows_nothing_would_be_noticed(course, tmp_path):
     assert failing_cells(silent, library(tmp_path / "wrong", SIGN)) == []
 
 
-REAL = repository.notebooks(ROOT)
+LONG = [pytest.mark.slow, pytest.mark.timeout(1200)]
+REAL = [pytest.param(p, id=p.name, marks=LONG if p.name in TRAINING else []) for p in repository.notebooks(ROOT)]
 
 
-@pytest.mark.parametrize("path", REAL, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", REAL)
 def test_each_notebook_fails_with_a_wrong_library_and_passes_with_the_right_one(path, tmp_path, record_property):
     assert EDITS.get(path.name), f"add an edit of the library that {path.name} must notice"
     assert failing_cells(path, library(tmp_path / "right", None)) == []
