@@ -1,5 +1,6 @@
 """What all tests share: the equations plugin, shapes checked at run time, no window for figures, missing tools."""
 
+import importlib
 import os
 import shutil
 import sys
@@ -13,7 +14,10 @@ os.environ["MPLBACKEND"] = "Agg"
 
 if "rlhw" in sys.modules:
     raise RuntimeError("rlhw was imported before tests/conftest.py: its shapes would go unchecked.")
-# Every annotation of rlhw, shapes included, is checked at each call as long as the tests run.
+# Before the hook, unchecked: `sample_post` defines functions in itself, and to check these anew for each of some hundred
+# thousand posts takes minutes. Nothing in the small forum has a shape.
+importlib.import_module("rlhw.tiny_tldr")
+# Every other annotation of rlhw, shapes included, is checked at each call as long as the tests run.
 jaxtyping.install_import_hook("rlhw", "beartype.beartype")
 
 
