@@ -125,6 +125,8 @@ def test_the_median_of_the_seeds_is_held_against_the_bound(ratios, met):
     assert found["dpo_theirs"]["value"] == 100
 
 
+# Each makes the whole benchmark's models and data.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ratio", "faults", "status", "word", "written"),
     [(2.5, [], 0, "met", True), (1.5, [], 1, "SHORT", True), (2.5, ["length: no"], 1, "VOID", False)],
