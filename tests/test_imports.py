@@ -41,6 +41,10 @@ ARROWS = {
     "notebook_rules": {"repository", "exercises"},
     "notebooks": {"repository", "notebook_rules"},
     "cards": {"rlhw"},
+    "clinic": {
+        *("batches", "behavior_cloning", "dpo", "grpo", "language_model", "laws", "logprobs", "plots", "ppo", "reward_model"),
+        *("rollouts", "tabular_lm", "training"),
+    },
     "pipeline": {"*"},
     "labelling": {"preferences", "widgets"},
     "cli": {"*"},
@@ -52,7 +56,7 @@ ARROWS = {
 TORCH_MODULES = {
     *("batches", "logprobs", "language_model", "tabular_lm", "rollouts", "behavior_cloning", "reward_model"),
     *("ppo", "dpo", "grpo", "checkpoint", "pipeline", "training", "calibration", "saving", "same_model"),
-    *("pair_sampling", "weighted_update"),
+    *("pair_sampling", "weighted_update", "clinic"),
 }
 HEAVY_MODULES = TORCH_MODULES | {"plots"}
 

@@ -17,16 +17,20 @@ LAST = 8
 
 @dataclass(frozen=True)
 class Reading:
-    """One number of a run: the first entry of a curve, or the mean of its last eight. words: as it is spoken of."""
+    """One number of a run: the first entry of a curve, or the mean of its last eight; less: a curve that is subtracted.
+
+    words: as it is spoken of.
+    """
 
     curve: str
     words: str
     tolerance: float
     first: bool = False
+    less: str = ""
 
     def of(self, curves: Curves) -> float:
         """The number itself."""
-        values = curves[self.curve]
+        values = curves[self.curve] - (curves[self.less] if self.less else 0.0)
         return float(values[0] if self.first else values[-LAST:].mean())
 
     def compare(self, healthy: Curves, sick: Curves) -> str:
@@ -73,21 +77,24 @@ def _known_dpo() -> dict[str, tuple[float, str]]:
             "entropy": (float(entropy), "π*"), "length": (float(length), "π*")}  # fmt: skip
 
 
-def _known_policy(score: Callable) -> Callable[[], dict[str, tuple[float, str]]]:
-    return lambda: {"objective": (world.best(world.table(wards.START), score)[1], "J*"), "clipped": (0.0, "")}
+def _known_policy() -> dict[str, tuple[float, str]]:
+    return {"objective": (world.best(world.table(wards.START))[1], "J*"), "clipped": (0.0, "")}
+
+
+def _known_groups() -> dict[str, tuple[float, str]]:
+    most = wards.group_score(world.all_answers()).amax(1).mean()
+    return {"reward": (float(most), "the most there is"), "clipped": (0.0, "")}
 
 
 POLICY_PANELS = {
-    "objective": "objective J", "reward": "reward", "kl": "KL from the start (nats)", "reported_kl": "reported KL (nats)",
+    "reward": "reward", "kl": "KL from the start (nats)", "reported_kl": "reported KL (nats)",
     "length": "length (tokens)", "entropy": "entropy (nats)", "clipped": "share clipped",
 }  # fmt: skip
 POLICY_READINGS = {
-    "objective": Reading("objective", "the objective J at the end", 0.012),
-    "kl": Reading("kl", "the KL from the start, at the end", 0.08),
-    "reported_kl_first": Reading("reported_kl", "the reported KL of the first rollout", 0.02, first=True),
-    "reported_kl": Reading("reported_kl", "the reported KL at the end", 0.12),
-    "length": Reading("length", "the length at the end", 0.08),
-    "entropy": Reading("entropy", "the entropy at the end", 0.1),
+    "kl": Reading("kl", "the KL from the start, at the end", 0.15),
+    "gap": Reading("reported_kl", "the reported KL less the one from all answers, at the end", 0.12, less="kl"),
+    "length": Reading("length", "the length at the end", 0.15),
+    "entropy": Reading("entropy", "the entropy at the end", 0.25),
     "clipped_first": Reading("clipped", "the share of clipped tokens of the first rollout", 0.02, first=True),
 }
 CLONING = Ward(
@@ -115,16 +122,16 @@ DPO = Ward(
      "chosen": "change of the chosen (nats)", "length": "length (tokens)", "entropy": "entropy (nats)"},
     {"loss_first": Reading("loss", "the loss at the first step", 0.01, first=True),
      "accuracy": Reading("accuracy", "the accuracy at the end", 0.03),
-     "distance": Reading("distance", "the KL from π* at the end", 0.03),
-     "entropy": Reading("entropy", "the entropy at the end", 0.1)},
+     "distance": Reading("distance", "the KL from π* at the end", 0.008),
+     "entropy": Reading("entropy", "the entropy at the end", 0.06)},
     _known_dpo,
 )  # fmt: skip
 PPO = Ward(
-    "PPO", wards.proximal, "rollouts", POLICY_PANELS | {"value_loss": "value loss"},
-    POLICY_READINGS | {"value_loss": Reading("value_loss", "the value loss at the end", 0.5)},
-    _known_policy(world.reward),
+    "PPO", wards.proximal, "rollouts", {"objective": "objective J"} | POLICY_PANELS | {"value_loss": "value loss"},
+    {"objective": Reading("objective", "the objective J at the end", 0.06)} | POLICY_READINGS | {"value_loss": Reading("value_loss", "the value loss at the end", 0.5)},
+    _known_policy,
 )  # fmt: skip
 GRPO = Ward(
-    "GRPO", wards.grouped, "rollouts", POLICY_PANELS | {"grad_norm": "gradient's norm"}, POLICY_READINGS,
-    _known_policy(wards.group_score),
+    "GRPO", wards.grouped, "rollouts", POLICY_PANELS | {"grad_norm": "gradient's norm"},
+    {"reward": Reading("reward", "the reward at the end", 0.06)} | POLICY_READINGS, _known_groups,
 )  # fmt: skip

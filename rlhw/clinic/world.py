@@ -16,7 +16,7 @@ from rlhw.logprobs import sequence_logprobs
 from rlhw.tabular_lm import TabularLM, enumerate_answers
 
 LETTERS, EOS, SYMBOLS, STEPS = "ab", 2, 3, 4
-BETA, TAU = 0.4, 0.8
+BETA, TAU = 0.8, 0.8
 PROMPTS = torch.tensor([[0], [1], [2]])
 PROMPT_MASK = torch.ones_like(PROMPTS, dtype=torch.bool)
 

@@ -31,6 +31,7 @@ EDITS = {
         )
     ],
     "05_reward_model.ipynb": [("reward_model.py", "wins * logsigmoid(differences)", "wins * logsigmoid(-differences)")],
+    "clinic.ipynb": [("ppo.py", "torch.where(mask, -beta", "torch.where(mask, beta")],
 }
 # Each of these trains for half a minute, and runs once more for each edit.
 TRAINING = ("03_behavior_cloning.ipynb", "04_human_preferences.ipynb", "05_reward_model.ipynb")
