@@ -14,20 +14,32 @@ def main() -> int:
     for case in CASES:
         reading = case.ward.readings[case.measure]
         pairs = [clinic.curves(case.number, seed) for seed in SEEDS]
-        healthy, sick = ([reading.of(run) for run in runs] for runs in zip(*[(p.healthy, p.sick) for p in pairs], strict=True))
+        healthy, sick = (
+            [reading.of(run) for run in runs] for runs in zip(*[(p.healthy, p.sick) for p in pairs], strict=True)
+        )
         said = [
-            {key: found for key, r in case.ward.readings.items() if (found := r.compare(p.healthy, p.sick)) != "the same"}
+            {
+                key: found
+                for key, r in case.ward.readings.items()
+                if (found := r.compare(p.healthy, p.sick)) != "the same"
+            }
             for p in pairs
         ]
         agree = sum(found == case.symptoms for found in said)
-        print(f"{case.number:2} {case.name:26} {reading.words}: {healthy} {sick}  symptoms as said in {agree} of 5", flush=True)
+        print(
+            f"{case.number:2} {case.name:26} {reading.words}: {healthy} {sick}  symptoms as said in {agree} of 5",
+            flush=True,
+        )
         metrics[f"patient_{case.number}_healthy"] = cards.metric(f"{case.ward.name}: {reading.words}, healthy", healthy)
         metrics[f"patient_{case.number}_sick"] = cards.metric(
             f"the same, patient {case.number}", sick, bound="all seeds beyond all healthy ones",
             met=min(sick) > max(healthy) or max(sick) < min(healthy),
         )  # fmt: skip
         metrics[f"patient_{case.number}_agree"] = cards.metric(
-            f"seeds of five with all symptoms of patient {case.number} as declared", float(agree), bound="5", met=agree == 5
+            f"seeds of five with all symptoms of patient {case.number} as declared",
+            float(agree),
+            bound="5",
+            met=agree == 5,
         )
     cards.write(
         "clinic", "The silent-bug clinic: patients and healthy runs", metrics, seconds=time.perf_counter() - start,

@@ -1,4 +1,5 @@
-"""The patients: what was done to each, which law notices, what is seen, and how to find it. Reading this file spoils the game."""
+"""The patients: what was done to each, which law notices, what is seen, and how to find it. Reading this "
+"file spoils the game."""
 
 from collections.abc import Callable
 
@@ -35,7 +36,9 @@ LAWS: dict[str, Callable[[], None]] = {
 
 def _collected(module: object) -> Callable:
     def collect(policy: object, reference: object, prompts: object, mask: object, **settings: object) -> tuple:
-        found = module.collect(policy, reference, lambda batch: torch.zeros(batch.responses.shape[:2]), prompts, mask, **settings)
+        found = module.collect(
+            policy, reference, lambda batch: torch.zeros(batch.responses.shape[:2]), prompts, mask, **settings
+        )
         return found.batch.responses, found.batch.response_mask, found.logprobs, found.ref_logprobs
 
     return collect
@@ -84,7 +87,8 @@ CASES = (
         ("A loss this good is bad news. Which number can no student get below?",
          "At the first step the loss is the healthy one; then it goes to zero, as if the answer could be seen.",
          "Which tokens has the model read when it is asked for token t? Add up the probabilities of all answers."),
-        "the loss goes to zero, far below the teacher's entropy, while the KL from the teacher grows: the model repeats what it "
+        "the loss goes to zero, far below the teacher's entropy, while the KL from the teacher grows: the "
+        "model repeats what it "
         "has just read",
         "The logits before a token predict it: shift logits and tokens by one against each other, in one place only.",
         "Hugging Face's models shift the labels themselves when they are given labels, and leave it to you when you take the "
@@ -125,7 +129,7 @@ CASES = (
     ),
     Case(
         6, "KL sign", PPO, "rlhw.ppo:shaped_rewards", wrong.rewards_with_a_plus, LAWS["check_shaped_rewards"],
-        {"objective": "lower", "kl": "higher", "reported_kl": "higher", "entropy": "lower"}, "kl",
+        {"objective": "lower", "kl": "higher", "entropy": "lower"}, "kl",
         ("The reward is a little higher than the healthy one's. Would you ship it?",
          "J falls short of the healthy run's although the reward does not: the difference is what J takes off.",
          "The KL is reported, and rightly; it grows as if somebody were paid for it."),
@@ -147,17 +151,17 @@ CASES = (
     Case(
         8, "reward at the wrong token", PPO, "rlhw.ppo:shaped_rewards", wrong.rewards_at_the_right_edge,
         LAWS["check_shaped_rewards"],
-        {"objective": "lower", "length": "higher"}, "length",
-        ("It gets worse as it learns. What is it that it learns to do?",
-         "Answers grow, though short ones are the good ones. Which answers are paid here?",
+        {"objective": "lower", "kl": "lower", "length": "higher", "entropy": "higher"}, "length",
+        ("It learns something, and far from all that there is to learn.",
+         "Answers stay long, though short ones are the good ones. Which answers are paid here?",
          "Where does the score of an answer stand when a longer one is beside it in the batch?"),
-        "answers grow to the limit while the reward falls: only the longest of a batch are paid",
+        "answers stay long and the reward hardly rises: only the longest answers of a batch are paid",
         "Put the score at each answer's own last token: the mask's sum less one, not the last column.",
         "`rewards[:, -1] += score` is right as long as all answers are equally long.",
     ),
     Case(
         9, "drifting reference", PPO, "rlhw.ppo:collect", wrong.collect_with_one_model, LAWS["check_collect, ppo"],
-        {"reported_kl": "lower", "kl": "higher", "entropy": "lower"}, "reported_kl",
+        {"objective": "lower", "kl": "higher", "gap": "lower", "entropy": "lower"}, "gap",
         ("Two curves of this patient should tell the same story, one from samples and one by listing all answers.",
          "One of the KLs is too good to be true.",
          "From which policy is the reported KL taken, and is that one still what it was at the start?"),
@@ -179,33 +183,39 @@ CASES = (
     Case(
         11, "other temperature", PPO, "rlhw.rollouts:generate", wrong.generate_with_less_noise,
         LAWS["check_collect, rollouts"],
-        {"reported_kl_first": "higher", "clipped_first": "higher"}, "reported_kl_first",
-        ("Before anything is learned policy and reference are the same. Which curves should start at nothing?",
-         "The KL of the first rollout is not zero, nor is the share that is clipped. Who says these log-probabilities?",
+        {"gap": "higher", "clipped_first": "higher"}, "gap",
+        ("Before anything is learned the policy is the one that sampled. Which curve should start at nothing?",
+         "In the first update nothing should be clipped; and the KL from samples should agree with the one from all answers. "
+         "Neither holds.",
          "Sampling has its own law: what is it, beside that of the policy at temperature one?"),
-        "the reported KL is not zero before training, and tokens are clipped in the first update",
+        "tokens are clipped in the first update, and the reported KL comes out above the one from all answers",
         "Sample from the policy itself, at temperature 1 and without top-k, or score under the law that was sampled.",
         "Sampling settings of a chat are carried over to training; the policy that is scored is not the one that spoke.",
     ),
     Case(
         12, "zero-variance group", GRPO, "rlhw.grpo:group_advantages", wrong.advantages_with_a_tiny_guard,
         LAWS["check_equal_rewards"],
-        {"objective": "lower", "kl": "higher"}, "kl",
+        {"entropy": "lower"}, "entropy",
         ("Somewhere there is movement where there should be none.",
-         "The KL is higher than the healthy one's, and no reward comes of it: for one prompt in three no answer is better than "
+         "The entropy ends below the healthy one's, and no reward comes of it: for one prompt in three no "
+         "answer is better than "
          "another.",
-         "All six answers got 0.7. What is left of that, in float32, when their mean is taken off, and by what is it divided?"),
-        "the KL grows without any reward to show for it: rounding errors, divided by themselves, are taken for advantages",
+         "All six answers got 0.3. What is left of that, in float32, when their mean is taken off, and by what is it divided?"),
+        "the entropy falls to nearly nothing without any reward to show for it: rounding errors, divided by "
+        "themselves, are taken for "
+        "advantages",
         "Make equal rewards exactly zero before dividing, and let the guard beside the deviation be larger than rounding.",
-        "The mean of equal float32 numbers need not be that number: six times 0.7 over 6 is off in the last digit.",
+        "The mean of equal float32 numbers need not be that number: six times 0.3 over 6 is off in the last digit.",
     ),
     Case(
         13, "eos is no action", GRPO, "rlhw.rollouts:generate", wrong.generate_without_its_end, LAWS["check_generate"],
-        {"objective": "lower", "length": "higher"}, "length",
-        ("It should learn to be brief, and does not.",
-         "Whatever is learned here, it is not learned from how an answer ended.",
+        {"gap": "lower"}, "gap",
+        ("One of these numbers cannot be.",
+         "A KL is never negative. Its mean over samples may dip below zero by chance, but not for good. What is left out?",
          "Count the tokens of an answer that get a log-probability. Which decision of the policy is not among them?"),
-        "the policy never learns when to stop: the length does not come down as in the healthy run",
+        "the reported KL falls below the one from all answers, and below zero, where no KL can be: one "
+        "decision of the policy is not "
+        "counted",
         "The end mark is chosen like any token: it belongs in the mask, in the log-probability and in the KL.",
         "Special tokens are skipped when text is decoded, and the mask is made from the text.",
     ),

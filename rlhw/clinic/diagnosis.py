@@ -88,7 +88,9 @@ def _same_ward(case: Case, other: Case) -> str:
                 f"No. With {other.name}, {reading.words} would be {_against(expected)}; this patient's is {_against(seen)}. "
                 f"Look at the panel “{case.ward.panels[reading.curve]}”."
             )
-    raise ValueError(f"patients {case.number} and {other.number} have the same symptoms: give one of them another reading.")
+    raise ValueError(
+        f"patients {case.number} and {other.number} have the same symptoms: give one of them another reading."
+    )
 
 
 def _other_ward(case: Case, other: Case) -> str:

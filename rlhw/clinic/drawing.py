@@ -35,7 +35,13 @@ def _panel(axes: Axes, healthy: np.ndarray, sick: np.ndarray, known: float | Non
         axes.axhline(known, color="black", linewidth=1, linestyle="--")
         place = (0.98, known)
         axes.annotate(
-            name, place, xycoords=axes.get_yaxis_transform(), xytext=(0, 2), textcoords="offset points", ha="right", fontsize=8
+            name,
+            place,
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="right",
+            fontsize=8,
         )
     axes.tick_params(labelsize=8)
     axes.margins(x=0.02)

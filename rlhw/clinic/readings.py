@@ -92,7 +92,7 @@ POLICY_PANELS = {
 }  # fmt: skip
 POLICY_READINGS = {
     "kl": Reading("kl", "the KL from the start, at the end", 0.15),
-    "gap": Reading("reported_kl", "the reported KL less the one from all answers, at the end", 0.12, less="kl"),
+    "gap": Reading("reported_kl", "the reported KL less the one from all answers, at the end", 0.1, less="kl"),
     "length": Reading("length", "the length at the end", 0.15),
     "entropy": Reading("entropy", "the entropy at the end", 0.25),
     "clipped_first": Reading("clipped", "the share of clipped tokens of the first rollout", 0.02, first=True),
@@ -128,10 +128,12 @@ DPO = Ward(
 )  # fmt: skip
 PPO = Ward(
     "PPO", wards.proximal, "rollouts", {"objective": "objective J"} | POLICY_PANELS | {"value_loss": "value loss"},
-    {"objective": Reading("objective", "the objective J at the end", 0.06)} | POLICY_READINGS | {"value_loss": Reading("value_loss", "the value loss at the end", 0.5)},
+    {"objective": Reading("objective", "the objective J at the end", 0.06)} | POLICY_READINGS
+    | {"value_loss": Reading("value_loss", "the value loss at the end", 0.5)},
     _known_policy,
 )  # fmt: skip
 GRPO = Ward(
     "GRPO", wards.grouped, "rollouts", POLICY_PANELS | {"grad_norm": "gradient's norm"},
-    {"reward": Reading("reward", "the reward at the end", 0.06)} | POLICY_READINGS, _known_groups,
+    {"reward": Reading("reward", "the reward at the end", 0.08)}
+    | {key: POLICY_READINGS[key] for key in ("gap", "entropy", "clipped_first")}, _known_groups,
 )  # fmt: skip

@@ -12,7 +12,6 @@ from torch import Tensor
 from rlhw import batches, behavior_cloning, dpo, grpo, ppo, reward_model
 from rlhw.batches import Batch
 from rlhw.clinic import world
-from rlhw.language_model import generate
 from rlhw.logprobs import sequence_logprobs
 from rlhw.training import warmup_decay
 
@@ -25,7 +24,9 @@ SAME_SCORE = 0.3
 NO_PRICE = 1e-9
 
 
-def _stepped(steps: Iterator[Row], optimizer: torch.optim.Optimizer, count: int, look: Callable[[], Row]) -> Iterator[Row]:
+def _stepped(
+    steps: Iterator[Row], optimizer: torch.optim.Optimizer, count: int, look: Callable[[], Row]
+) -> Iterator[Row]:
     """Rows of a training loop: what `look` sees before each step, and what the loop says of it; the rate decays to zero."""
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_decay(0, count))
     for _ in range(count):
@@ -61,7 +62,9 @@ def cloning(seed: int) -> Iterator[Row]:
         while True:
             rows = torch.randint(len(p), (64,), generator=generator)
             chosen = torch.multinomial(p[rows], 1, generator=generator)[:, 0]
-            texts = zip(answers.prompts[rows], answers.responses[rows, chosen], answers.response_mask[rows, chosen], strict=True)
+            texts = zip(
+                answers.prompts[rows], answers.responses[rows, chosen], answers.response_mask[rows, chosen], strict=True
+            )
             records = [{"prompt": _text(prompt), "completion": _text(answer[mask])} for prompt, answer, mask in texts]
             yield batches.collate(records, world.Tokens(), max_length=3 + world.STEPS)
 
@@ -72,7 +75,9 @@ def cloning(seed: int) -> Iterator[Row]:
         return {"kl": float(kl), "length": float((logprobs.exp() * lengths).sum(1).mean())}
 
     config = behavior_cloning.CloningConfig(max_grad_norm=10.0)
-    yield from _stepped(behavior_cloning.train_bc(student, demonstrations(), optimizer, config), optimizer, CLONING_STEPS, look)
+    yield from _stepped(
+        behavior_cloning.train_bc(student, demonstrations(), optimizer, config), optimizer, CLONING_STEPS, look
+    )
 
 
 # Reward model
@@ -93,11 +98,17 @@ def rewarding(seed: int) -> Iterator[Row]:
             rows = torch.randint(len(gold), (64,), generator=generator)
             pair = torch.rand(64, gold.shape[1], generator=generator).topk(2).indices
             values = gold[rows[:, None], pair]
-            first = torch.rand(64, generator=generator, dtype=torch.float64) < ((values[:, 0] - values[:, 1]) / world.TAU).sigmoid()
+            first = (
+                torch.rand(64, generator=generator, dtype=torch.float64)
+                < ((values[:, 0] - values[:, 1]) / world.TAU).sigmoid()
+            )
             wins = torch.zeros(64, 2, 2, dtype=torch.float64)
             wins[:, 0, 1], wins[:, 1, 0] = first.double(), (~first).double()
             masks = answers.response_mask[rows[:, None], pair]
-            yield Batch(answers.prompts[rows], answers.prompt_mask[rows], answers.responses[rows[:, None], pair], masks), wins
+            yield (
+                Batch(answers.prompts[rows], answers.prompt_mask[rows], answers.responses[rows[:, None], pair], masks),
+                wins,
+            )
 
     @torch.no_grad()
     def look() -> Row:
@@ -106,7 +117,9 @@ def rewarding(seed: int) -> Iterator[Row]:
         return {"ordered": float(agreed[order != 0].double().mean()), "spread": float(scores.std(1).mean())}
 
     config = reward_model.RewardConfig(max_grad_norm=10.0)
-    yield from _stepped(reward_model.train_reward_model(model, votes(), optimizer, config), optimizer, REWARD_STEPS, look)
+    yield from _stepped(
+        reward_model.train_reward_model(model, votes(), optimizer, config), optimizer, REWARD_STEPS, look
+    )
 
 
 # DPO
@@ -146,7 +159,10 @@ def _prompts(times: int) -> Iterator[tuple[Tensor, Tensor]]:
 def _reported(steps: Iterator[Row]) -> Iterator[Row]:
     """What the loop says of its samples, by names of their own: the exact values have the short ones."""
     for figures in steps:
-        yield {"reported_kl" if key == "kl" else key: figures[key] for key in figures.keys() - {"reward", "objective", "length"}}
+        yield {
+            "reported_kl" if key == "kl" else key: figures[key]
+            for key in figures.keys() - {"reward", "objective", "length"}
+        }
 
 
 def proximal(seed: int) -> Iterator[Row]:
@@ -173,7 +189,7 @@ def grouped(seed: int) -> Iterator[Row]:
     """GRPO in float32, as it is usually run: 12 prompts with 6 answers a rollout, advantages scaled by the group's deviation."""
     policy = world.table(START).float()
     reference, start = world.frozen(policy), world.frozen(policy)
-    optimizer = torch.optim.SGD(policy.parameters(), lr=2.0)
+    optimizer = torch.optim.SGD(policy.parameters(), lr=15.0)
     config = grpo.GRPOConfig(max_new_tokens=world.STEPS, eos_id=world.EOS, k=6, max_grad_norm=10.0)
     loop = {"generator": torch.Generator().manual_seed(seed), "kl": ppo.FixedKL(NO_PRICE)}
     steps = grpo.train_grpo(

@@ -54,9 +54,7 @@ def collect_with_one_model(policy: nn.Module, reference: nn.Module, *inputs: obj
     return collect(policy, reference, *inputs, **settings)
 
 
-def rewards_with_a_plus(
-    scores: Tensor, logprobs: Tensor, ref_logprobs: Tensor, mask: Tensor, beta: float
-) -> Tensor:
+def rewards_with_a_plus(scores: Tensor, logprobs: Tensor, ref_logprobs: Tensor, mask: Tensor, beta: float) -> Tensor:
     kl = logprobs - ref_logprobs
     rewards = torch.where(mask, beta * kl, 0.0)
     last = mask.sum(-1, keepdim=True) - 1
@@ -95,7 +93,7 @@ def logprobs_in_training_mode(model: nn.Module, batch: Batch) -> Tensor:
 
 def generate_with_less_noise(*inputs: object, **settings: object) -> tuple[Batch, Tensor]:
     # the usual setting for sampling
-    return generate(*inputs, **settings | {"temperature": 0.7})
+    return generate(*inputs, **settings | {"temperature": 0.5})
 
 
 def generate_without_its_end(*inputs: object, **settings: object) -> tuple[Batch, Tensor]:

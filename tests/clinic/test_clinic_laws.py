@@ -46,11 +46,15 @@ def everything(package="rlhw"):
 @cases
 def test_the_patch_touches_one_attribute_and_is_undone_after_an_exception(case):
     before = everything()
-    with pytest.raises(ZeroDivisionError), in_place(case.patch, case.wrong):
-        during = everything()
-        changed = [":".join(key) for key in before if during[key] is not before[key]]
-        assert changed == [case.patch]
-        raise ZeroDivisionError
+
+    def fails():
+        with in_place(case.patch, case.wrong):
+            during = everything()
+            assert [":".join(key) for key in before if during[key] is not before[key]] == [case.patch]
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
     after = everything()
     assert all(after[key] is value for key, value in before.items())
 

@@ -64,7 +64,9 @@ def test_the_known_values_are_known():
     answers = world.all_answers()
     assert answers.responses.shape[1] == sum(2**n for n in range(5)) == 31
     logprobs, best = world.best(policy)
-    attained = (logprobs.exp() * (world.reward(answers) - world.BETA * (logprobs - world.sequence_logprobs(policy, answers)))).sum(1)
+    attained = (
+        logprobs.exp() * (world.reward(answers) - world.BETA * (logprobs - world.sequence_logprobs(policy, answers)))
+    ).sum(1)
     assert float(attained.mean()) == pytest.approx(best, abs=1e-12)
     at_start = world.exact(policy, policy)
     assert at_start["kl"] == pytest.approx(0, abs=1e-12)
