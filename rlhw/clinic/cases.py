@@ -183,11 +183,11 @@ CASES = (
     Case(
         11, "other temperature", PPO, "rlhw.rollouts:generate", wrong.generate_with_less_noise,
         LAWS["check_collect, rollouts"],
-        {"gap": "higher", "clipped_first": "higher"}, "gap",
+        {"objective": "lower", "gap": "higher", "clipped_first": "higher"}, "gap",
         ("Before anything is learned the policy is the one that sampled. Which curve should start at nothing?",
          "In the first update nothing should be clipped; and the KL from samples should agree with the one from all answers. "
          "Neither holds.",
-         "Sampling has its own law: what is it, beside that of the policy at temperature one?"),
+         "Sampling has a law of its own. Is it that of the policy at temperature one?"),
         "tokens are clipped in the first update, and the reported KL comes out above the one from all answers",
         "Sample from the policy itself, at temperature 1 and without top-k, or score under the law that was sampled.",
         "Sampling settings of a chat are carried over to training; the policy that is scored is not the one that spoke.",
@@ -198,12 +198,10 @@ CASES = (
         {"entropy": "lower"}, "entropy",
         ("Somewhere there is movement where there should be none.",
          "The entropy ends below the healthy one's, and no reward comes of it: for one prompt in three no "
-         "answer is better than "
-         "another.",
+         "answer is better than another.",
          "All six answers got 0.3. What is left of that, in float32, when their mean is taken off, and by what is it divided?"),
         "the entropy falls to nearly nothing without any reward to show for it: rounding errors, divided by "
-        "themselves, are taken for "
-        "advantages",
+        "themselves, are taken for advantages",
         "Make equal rewards exactly zero before dividing, and let the guard beside the deviation be larger than rounding.",
         "The mean of equal float32 numbers need not be that number: six times 0.3 over 6 is off in the last digit.",
     ),
@@ -214,8 +212,7 @@ CASES = (
          "A KL is never negative. Its mean over samples may dip below zero by chance, but not for good. What is left out?",
          "Count the tokens of an answer that get a log-probability. Which decision of the policy is not among them?"),
         "the reported KL falls below the one from all answers, and below zero, where no KL can be: one "
-        "decision of the policy is not "
-        "counted",
+        "decision of the policy is not counted",
         "The end mark is chosen like any token: it belongs in the mask, in the log-probability and in the KL.",
         "Special tokens are skipped when text is decoded, and the mask is made from the text.",
     ),

@@ -93,7 +93,7 @@ POLICY_PANELS = {
 POLICY_READINGS = {
     "kl": Reading("kl", "the KL from the start, at the end", 0.15),
     "gap": Reading("reported_kl", "the reported KL less the one from all answers, at the end", 0.1, less="kl"),
-    "length": Reading("length", "the length at the end", 0.15),
+    "length": Reading("length", "the length at the end", 0.25),
     "entropy": Reading("entropy", "the entropy at the end", 0.25),
     "clipped_first": Reading("clipped", "the share of clipped tokens of the first rollout", 0.02, first=True),
 }
@@ -135,5 +135,6 @@ PPO = Ward(
 GRPO = Ward(
     "GRPO", wards.grouped, "rollouts", POLICY_PANELS | {"grad_norm": "gradient's norm"},
     {"reward": Reading("reward", "the reward at the end", 0.08)}
-    | {key: POLICY_READINGS[key] for key in ("gap", "entropy", "clipped_first")}, _known_groups,
+    | {key: POLICY_READINGS[key] for key in ("gap", "clipped_first")}
+    | {"entropy": Reading("entropy", "the entropy at the end", 0.4)}, _known_groups,
 )  # fmt: skip
