@@ -8,7 +8,7 @@ import torch
 
 from rlhw import batches, behavior_cloning, dpo, grpo, laws, ppo, reward_model, rollouts
 from rlhw.batches import PLAIN, Batch
-from rlhw.clinic import wrong
+from rlhw.clinic import world, wrong
 from rlhw.clinic.case import Case
 from rlhw.clinic.readings import CLONING, DPO, GRPO, PPO, REWARD
 from rlhw.laws import as_numpy, pipelines
@@ -49,6 +49,17 @@ def _generated(*inputs: object, **settings: object) -> tuple:
     return batch.responses, batch.response_mask, logprobs
 
 
+class _Given(torch.nn.Module):
+    """A critic that says these values, whatever it is asked."""
+
+    def __init__(self, values: torch.Tensor) -> None:
+        super().__init__()
+        self.values = values
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        return self.values
+
+
 def _critic_slope(values: np.ndarray, returns: np.ndarray) -> np.ndarray:
     """The gradient of one PPO update's loss by the critic's values, one prompt with one answer, at the policy that sampled."""
     like = torch.as_tensor(returns)[None, None]
@@ -56,14 +67,12 @@ def _critic_slope(values: np.ndarray, returns: np.ndarray) -> np.ndarray:
     tokens = torch.zeros(like.shape, dtype=torch.int64)
     ones = torch.ones(1, 1, dtype=torch.bool)
     batch = Batch(tokens[:, 0, :1], ones, tokens, torch.ones_like(tokens, dtype=torch.bool))
-    from rlhw.clinic.world import table
-
-    policy = table(0)
+    policy = world.table(0)
     with torch.no_grad():
         logprobs = ppo.response_logprobs(policy, batch)
     old = ppo._Experience(batch, logprobs, live.detach(), like - live.detach(), like)
     config = ppo.PPOConfig(max_new_tokens=4, eos_id=2, value_clip=10.0)
-    loss, _ = ppo._loss(policy, lambda batch: live, old, config, PLAIN)
+    loss, _ = ppo._loss(policy, _Given(live), old, config, PLAIN)
     return torch.autograd.grad(loss, live)[0][0, 0].numpy()
 
 

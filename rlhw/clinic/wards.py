@@ -169,7 +169,8 @@ def proximal(seed: int) -> Iterator[Row]:
     """PPO with a critic: 12 prompts with 8 answers a rollout, two passes over each."""
     policy = world.table(START)
     reference, start = world.frozen(policy), world.frozen(policy)
-    critic = ppo.ValueModel(world.table(START).trunk).double()
+    with torch.random.fork_rng(devices=[]):  # a linear layer draws its first weights, though they are then set to zero
+        critic = ppo.ValueModel(world.table(START).trunk).double()
     groups = [{"params": policy.parameters(), "lr": 0.1}, {"params": critic.parameters(), "lr": 0.2}]
     optimizer = torch.optim.Adam(groups)
     config = ppo.PPOConfig(max_new_tokens=world.STEPS, eos_id=world.EOS, k=8, epochs=2, whiten=False, value_clip=10.0)
