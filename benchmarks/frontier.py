@@ -30,9 +30,9 @@ from rlhw.pipeline.stages import COMPARISONS
 from rlhw.ppo_details import Recipe, train
 from rlhw.preferences import read_jsonl
 
-BETAS, COUNTS, ANSWERS = (0.125, 0.25, 0.5), (2, 4, 8, 16, 32, 64), 16
-PPO_ROLLOUTS, MORE, RECIPE = 24, 8, Recipe(k=4, rate=7e-4)
-VOTES, DPO_SIZE, DPO_RATE = 4096, 32, 3e-4
+BETAS, COUNTS, ANSWERS = (0.125, 0.25, 0.5), (2, 4, 8, 16, 32, 64), 8
+PPO_ROLLOUTS, MORE, RECIPE = 20, 6, Recipe(k=4, rate=7e-4)
+VOTES, DPO_SIZE, DPO_RATE = 3072, 32, 3e-4
 TRAINED = ("ppo", "grpo", "dpo")
 # Gold rewards nearer than this are a tie.
 TIE = 1e-6

@@ -26,10 +26,10 @@ GOLD = "gold"
 # Comparisons, and the optimizer steps of 32 posts with them.
 STEPS = {128: 10, 512: 16, 4096: 32}
 SIZES = (*STEPS, GOLD)
-COUNTS, ANSWERS = (1, 2, 4, 8, 16, 32, 64), 96
+COUNTS, ANSWERS = (1, 2, 4, 8, 16, 32, 64), 80
 # The price of KL is small on purpose: the policy is to go far.
-BETA, RATE, ROLLOUTS, POSTS = 0.02, 1e-3, 12, 8
-LOOKS = (1, 2, 4, 6, 9, 12)
+BETA, RATE, ROLLOUTS, POSTS = 0.02, 6e-4, 10, 8
+LOOKS = (1, 2, 4, 6, 10)
 # Where new comparisons are collected once.
 ROUND = 128
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.base_runs import SEEDS, Base, base, grpo
-from benchmarks.goodhart_runs import POSTS, RATE, fit, in_gold_units
+from benchmarks.goodhart_runs import POSTS, fit, in_gold_units
 from benchmarks.ppo_ablation import interval
 from rlhw import cards
 from rlhw.batches import Batch
@@ -24,7 +24,7 @@ from rlhw.pipeline.stages import COMPARISONS
 from rlhw.preferences import read_jsonl
 from rlhw.reward_model import last_token, sum_of_tokens
 
-VOTES, STEPS, ROLLOUTS, ANSWERS = 256, 14, 14, 8
+VOTES, STEPS, ROLLOUTS, RATE, ANSWERS = 256, 14, 10, 1e-3, 8
 READS = {"sum": (sum_of_tokens, "summed over the tokens"), "last": (last_token, "read at the last token")}
 BETAS = {"small": 0.02, "sensible": 0.25}
 FIGURES = {
