@@ -19,21 +19,16 @@ from benchmarks.base_runs import SEEDS, base
 from benchmarks.goodhart_runs import BETA, COUNTS, ROUND, SIZES, one
 from benchmarks.ppo_ablation import interval
 from rlhw import cards
+from rlhw.overoptimisation import best_of_n_form, fit_form, rl_form
 
 DATA = Path(cards.__file__).parent / "widgets" / "overoptimisation.json"
 WAYS = {"best": "best of n", "rl": "GRPO"}
-# What the forms multiply b with.
-BENT: dict[str, Callable] = {"best": lambda d: d**2, "rl": lambda d: d * np.log(d)}
+FORMS: dict[str, Callable] = {"best": best_of_n_form, "rl": rl_form}
 
 
 def fit(way: str, kl: list[float], gold: list[float]) -> tuple[float, float, float]:
-    """(a, b, R²) of gold = a d - b d² (best of n) or a d - b d log d (RL) by least squares, d = √KL, points with KL > 0."""
-    d, y = np.sqrt(np.maximum(kl, 0.0)), np.array(gold)
-    d, y = d[d > 0], y[d > 0]
-    columns = np.stack([d, -BENT[way](d)], 1)
-    (a, b), *_ = np.linalg.lstsq(columns, y, rcond=None)
-    left = y - columns @ np.array([a, b])
-    return float(a), float(b), float(1 - (left**2).sum() / ((y - y.mean()) ** 2).sum())
+    """(a, b, R²) of this way's form over d = √KL; an estimate of a KL that came out below 0 counts as 0."""
+    return fit_form(FORMS[way], np.sqrt(np.maximum(kl, 0.0)), np.array(gold))
 
 
 def medians(curves: list[dict]) -> dict[str, list[float]]:
@@ -182,7 +177,7 @@ def main() -> int:
         modules=[
             "rlhw.tiny_tldr", "rlhw.behavior_cloning", "rlhw.reward_model", "rlhw.rollouts", "rlhw.grpo", "rlhw.ppo",
             "rlhw.language_model", "rlhw.logprobs", "rlhw.batches", "rlhw.pipeline.attained", "rlhw.pipeline.sampled",
-            "rlhw.pipeline.forum", "benchmarks.base_runs", "benchmarks.goodhart_runs",
+            "rlhw.pipeline.forum", "rlhw.overoptimisation", "benchmarks.base_runs", "benchmarks.goodhart_runs",
         ],
     )  # fmt: skip
     DATA.write_text(json.dumps(rounded(widget_data(runs)), separators=(",", ":")) + "\n", encoding="utf8")
