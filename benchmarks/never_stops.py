@@ -107,7 +107,7 @@ def main() -> int:
     if chosen is not None:
         return 0
     cards.write(
-        "never_stops", "A reward summed over the tokens, and a policy that never stops", metrics_of(runs),
+        "never_stops", "A reward summed over the tokens, optimised: do answers still end?", metrics_of(runs),
         seconds=time.perf_counter() - start, command="python -m benchmarks.never_stops",
         modules=[
             "rlhw.tiny_tldr", "rlhw.behavior_cloning", "rlhw.reward_model", "rlhw.rollouts", "rlhw.grpo", "rlhw.ppo",
