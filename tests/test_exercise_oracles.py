@@ -9,6 +9,7 @@ import torch
 from rlhw import exercises
 from rlhw.exercises import ch5_read_the_table
 from rlhw.exercises.question import _same, close, draw_cases, outputs_of
+from rlhw.ppo import clipped_policy_loss, gae, shaped_rewards
 from rlhw.preferences import cohen_kappa, from_label_studio
 from rlhw.preferences.ratings import expected_score
 from rlhw.reward_model import bradley_terry_loss, last_token, pairwise_loss
@@ -24,6 +25,9 @@ NAMES = [
     "ch5-read-the-table",
     "ch5-recall",
     "ch5-shift",
+    "ch6-shaped-rewards",
+    "ch6-gae",
+    "ch6-clipped-loss",
 ]
 
 
@@ -97,6 +101,34 @@ def test_a_shift_for_each_prompt_and_the_temperature_are_forgiven():
         shifts = np.linspace(-5.0, 8.0, len(gold))[:, None]
         assert expected(gold / tau + shifts, gold, tau) == pytest.approx(0.0, abs=1e-9)
         assert expected(scores + shifts, gold, tau) == pytest.approx(expected(scores, gold, tau))
+
+
+def test_shaped_rewards():
+    expected = exercises.question("ch6-shaped-rewards").expected
+    for *arrays, mask, beta in all_cases("ch6-shaped-rewards"):
+        rewards = expected(*arrays, mask, beta)
+        np.testing.assert_allclose(rewards, shaped_rewards(*tensors(*arrays, mask), beta).numpy(), atol=1e-12)
+        scores, logprobs, ref_logprobs = arrays
+        leaving = np.where(mask, logprobs - ref_logprobs, 0.0).sum(axis=1)
+        np.testing.assert_allclose(rewards.sum(axis=1), scores - beta * leaving, atol=1e-12)
+
+
+def test_gae():
+    expected = exercises.question("ch6-gae").expected
+    for rewards, values, mask, gamma, lam in all_cases("ch6-gae"):
+        for ours, theirs in zip(
+            expected(rewards, values, mask, gamma, lam),
+            gae(*tensors(rewards, values, mask), gamma, lam),
+            strict=True,
+        ):
+            np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-12)
+
+
+def test_clipped_loss():
+    expected = exercises.question("ch6-clipped-loss").expected
+    for *arrays, clip in all_cases("ch6-clipped-loss"):
+        loss = clipped_policy_loss(*tensors(*arrays), clip)
+        np.testing.assert_allclose(expected(*arrays, clip), loss.numpy(), atol=1e-12)
 
 
 def test_kappa():
