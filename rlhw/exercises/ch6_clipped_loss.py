@@ -142,7 +142,8 @@ def _tokens(rng, log_ratio, clip):
     old = -rng.uniform(1.5, 3.0, len(log_ratio))
     signs = np.resize([1.0, -1.0], len(log_ratio))
     order = rng.permutation(len(log_ratio))
-    advantages = signs * rng.uniform(0.5, 2.0, len(log_ratio))
+    # The first one is far above 1 + ε, so that a bound on the product is never right.
+    advantages = signs * np.append(rng.uniform(2.0, 3.0), rng.uniform(0.5, 2.0, len(log_ratio) - 1))
     return (old + log_ratio)[order], old[order], advantages[order], clip
 
 

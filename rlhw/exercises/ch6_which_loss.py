@@ -182,7 +182,7 @@ QUESTION = Question(
         ),
         "token k3 exact": Wrong(
             TRUE | {"e": "ref-pi"},
-            "Look at e again: 1 - e^-d_t takes the token's mean under the reference, but its prefix was still drawn from the policy.",
+            "Look at e again: 1 - e^-d_t swaps the token's law for the reference's, but its prefix still comes from the policy.",
         ),
         "GRPO descends the KL": Wrong(
             TRUE | {"e": "pi-ref"},
@@ -196,7 +196,7 @@ QUESTION = Question(
         ),
         "own ratio is enough": Wrong(
             TRUE | {"g": "pi-ref"},
-            "Look at g again: a token's weight holds only its own log-ratio. What it causes later counts too: that is what f has more.",
+            "Look at g again: a token's weight holds only its own log-ratio. What it causes later counts too, as in f.",
         ),
         "cloning as neither": Wrong(
             TRUE | {"h": "neither"},
