@@ -171,8 +171,8 @@ QUESTION = Question(
     text=TEXT.strip(),
     stub=STUB.strip(),
     law=(
-        "Minus the smaller one of ratio times advantage and clamped ratio times advantage, for each token. Yours differs: try "
-        "ρ = 1.5 and ρ = 0.5 with A = 2 and A = -2 by hand."
+        "Minus the smaller one of ratio times advantage and clamped ratio times advantage, for each token. Yours "
+        "differs: try ρ = 1.5 and ρ = 0.5 with A = 2 and A = -2 by hand."
     ),
     expected=expected,
     parts=(
@@ -183,8 +183,9 @@ QUESTION = Question(
     wrong={
         "maximum": Wrong(
             maximum,
-            "You took the larger one of the two. (That is also what the smaller one of the two losses gives: minus turns the "
-            "order round.) Then a step that has gone too far still counts, and one that went the wrong way does not.",
+            "You took the larger one of the two. (That is also what the smaller one of the two losses gives: minus "
+            "turns the order round.) Then a step that has gone too far still counts, and one that went the wrong way "
+            "does not.",
         ),
         "surrogate itself": Wrong(
             surrogate_itself,
@@ -192,21 +193,23 @@ QUESTION = Question(
         ),
         "ratio upside down": Wrong(
             ratio_upside_down,
-            "Your ratio is upside down, old policy over new. At ρ = 1 the loss is the same, but its gradient has the other sign.",
+            "Your ratio is upside down, old policy over new. At ρ = 1 the loss is the same, but its gradient has the "
+            "other sign.",
         ),
         "logarithm for ratio": Wrong(
             logarithm_for_ratio,
-            "You used the difference of the log-probabilities as the ratio. It is the logarithm of the ratio: 0, not 1, where "
-            "both policies agree.",
+            "You used the difference of the log-probabilities as the ratio. It is the logarithm of the ratio: 0, not "
+            "1, where both policies agree.",
         ),
         "logarithm clipped": Wrong(
             logarithm_clipped,
-            "You clamped the logarithm of the ratio to ±ε. The ratio itself is to be clamped: e to the power ε is more than 1 + ε.",
+            "You clamped the logarithm of the ratio to ±ε. The ratio itself is to be clamped: e to the power ε is "
+            "more than 1 + ε.",
         ),
         "no minimum": Wrong(
             no_minimum,
-            "You used the clamped ratio everywhere. Then a token that went the wrong way (A above 0 and ρ below 1 - ε, or A below "
-            "0 and ρ above 1 + ε) has gradient zero too, and nothing brings it back.",
+            "You used the clamped ratio everywhere. Then a token that went the wrong way (A above 0 and ρ below 1 - "
+            "ε, or A below 0 and ρ above 1 + ε) has gradient zero too, and nothing brings it back.",
         ),
         "no clip": Wrong(
             no_clip,
@@ -218,8 +221,8 @@ QUESTION = Question(
         ),
         "minimum of ratios": Wrong(
             minimum_of_ratios,
-            "You took the minimum of the two ratios and multiplied by the advantage afterwards. For a negative advantage that is "
-            "the larger one of the two products.",
+            "You took the minimum of the two ratios and multiplied by the advantage afterwards. For a negative "
+            "advantage that is the larger one of the two products.",
         ),
         "clipped around zero": Wrong(
             clipped_around_zero,
@@ -227,7 +230,8 @@ QUESTION = Question(
         ),
         "product clipped": Wrong(
             product_clipped,
-            "You clamped the product of ratio and advantage. The bounds belong to the ratio; the advantage may have any size.",
+            "You clamped the product of ratio and advantage. The bounds belong to the ratio; the advantage may have "
+            "any size.",
         ),
         "probabilities subtracted": Wrong(
             probabilities_subtracted,
@@ -235,18 +239,18 @@ QUESTION = Question(
         ),
         "quotient of logarithms": Wrong(
             quotient_of_logarithms,
-            "You divided one log-probability by the other. The ratio of the probabilities is asked for: what becomes of a "
-            "quotient in logarithms?",
+            "You divided one log-probability by the other. The ratio of the probabilities is asked for: what becomes "
+            "of a quotient in logarithms?",
         ),
         "no old policy": Wrong(
             no_old_policy,
-            "This is REINFORCE's loss: the old policy and the clip have no part in it. At ρ = 1 its gradient is the same, and only "
-            "there.",
+            "This is REINFORCE's loss: the old policy and the clip have no part in it. At ρ = 1 its gradient is the "
+            "same, and only there.",
         ),
         "averaged": Wrong(
             averaged,
-            "The numbers are right, but you averaged them. The loss of each token was asked for: how to sum and divide is "
-            "the caller's choice.",
+            "The numbers are right, but you averaged them. The loss of each token was asked for: how to sum and "
+            "divide is the caller's choice.",
         ),
     },
 )

@@ -184,8 +184,8 @@ QUESTION = Question(
     text=TEXT.strip(),
     stub=STUB.strip(),
     law=(
-        "Return (advantages, returns), with A_t = δ_t + γλ A_{t+1} from the last token backwards, returns A_t + V_t, and 0 at "
-        "the padding. Yours differs."
+        "Return (advantages, returns), with A_t = δ_t + γλ A_{t+1} from the last token backwards, returns A_t + V_t, "
+        "and 0 at the padding. Yours differs."
     ),
     expected=expected,
     parts=(
@@ -197,17 +197,18 @@ QUESTION = Question(
     wrong={
         "forwards": Wrong(
             forwards,
-            "You went from the first token to the last, so each advantage holds the δ of earlier tokens. A token is to be judged "
-            "by what comes after it: go backwards.",
+            "You went from the first token to the last, so each advantage holds the δ of earlier tokens. A token is "
+            "to be judged by what comes after it: go backwards.",
         ),
         "value after the end": Wrong(
             variant(following=last_value_again),
-            "At the last token you took its own value for what is still to come. After it comes nothing: the next value is 0.",
+            "At the last token you took its own value for what is still to come. After it comes nothing: the next "
+            "value is 0.",
         ),
         "values of pads": Wrong(
             values_of_pads,
-            "At the last token you took the value in the next column for what is still to come. In a shorter answer that is the "
-            "number at a pad, and it means nothing.",
+            "At the last token you took the value in the next column for what is still to come. In a shorter answer "
+            "that is the number at a pad, and it means nothing.",
         ),
         "mask forgotten": Wrong(
             variant(as_they_are),
@@ -215,17 +216,18 @@ QUESTION = Question(
         ),
         "masked afterwards": Wrong(
             variant(as_they_are, finish=mask_at_the_end),
-            "The padding is 0 in your result, but the mask came too late: what stands at the pads was carried backwards into the "
-            "answer before.",
+            "The padding is 0 in your result, but the mask came too late: what stands at the pads was carried "
+            "backwards into the answer before.",
         ),
         "returns at pads": Wrong(
             lambda rewards, values, *rest: (gae(rewards, values, *rest)[0], gae(rewards, values, *rest)[0] + values),
-            "Your advantages are right. The returns at the padding are not 0: there the values still stand that mean nothing.",
+            "Your advantages are right. The returns at the padding are not 0: there the values still stand that mean "
+            "nothing.",
         ),
         "masked by a product": Wrong(
             variant(by_a_product),
-            "Right for numbers at the padding, but 0 times nan is nan, and it is carried backwards. Choose with np.where "
-            "instead of multiplying by it.",
+            "Right for numbers at the padding, but 0 times nan is nan, and it is carried backwards. Choose with "
+            "np.where instead of multiplying by it.",
         ),
         "lambda alone": Wrong(
             variant(decay=lambda gamma, lam: lam),
@@ -233,8 +235,8 @@ QUESTION = Question(
         ),
         "gamma alone": Wrong(
             variant(decay=lambda gamma, lam: gamma),
-            "You let the later δ fade by γ only: then the values in between cancel and λ has no effect. This is the return less "
-            "the value, the case λ = 1.",
+            "You let the later δ fade by γ only: then the values in between cancel and λ has no effect. This is the "
+            "return less the value, the case λ = 1.",
         ),
         "one step": Wrong(
             variant(decay=lambda gamma, lam: 0.0),
@@ -246,20 +248,23 @@ QUESTION = Question(
         ),
         "lambda in delta": Wrong(
             variant(delta=lambda reward, later, value, gamma, lam: reward + gamma * lam * later - value),
-            "You multiplied the next value in δ by λ too. λ says only how fast the later δ fade; δ itself does not know it.",
+            "You multiplied the next value in δ by λ too. λ says only how fast the later δ fade; δ itself does not "
+            "know it.",
         ),
         "own value kept": Wrong(
             variant(delta=lambda reward, later, value, gamma, lam: reward + gamma * later),
-            "You did not subtract V from reward and next value. What was expected before the token is no merit of the token.",
+            "You did not subtract V from reward and next value. What was expected before the token is no merit of the "
+            "token.",
         ),
         "returns are advantages": Wrong(
             variant(finish=lambda advantages, *_: (advantages, advantages)),
-            "Your advantages are right, and you returned them twice. The critic is to learn what is still earned, not how much "
-            "more it is than the critic said.",
+            "Your advantages are right, and you returned them twice. The critic is to learn what is still earned, not "
+            "how much more it is than the critic said.",
         ),
         "returns of rewards": Wrong(
             variant(finish=lambda advantages, values, rewards, mask, gamma: (advantages, backwards(rewards, gamma))),
-            "Your advantages are right. Your returns are the discounted sums of the rewards, as for λ = 1; A + V was asked for.",
+            "Your advantages are right. Your returns are the discounted sums of the rewards, as for λ = 1; A + V was "
+            "asked for.",
         ),
         "returned the wrong way": Wrong(
             variant(finish=lambda advantages, values, *_: (advantages + values, advantages)),

@@ -167,13 +167,13 @@ QUESTION = Question(
     wrong={
         "k3 upside down": Wrong(
             k3_upside_down,
-            "Your k1 and k2 are right. The ratio in k3 is upside down: with p/q for q/p it is positive too, but its mean under p "
-            "is χ² - KL, not KL.",
+            "Your k1 and k2 are right. The ratio in k3 is upside down: with p/q for q/p it is positive too, but its "
+            "mean under p is χ² - KL, not KL.",
         ),
         "exchanged": Wrong(
             exchanged,
-            "You exchanged p and q throughout. The samples come from p, so the mean of your k1 is minus the KL; and your k3 "
-            "estimates something else.",
+            "You exchanged p and q throughout. The samples come from p, so the mean of your k1 is minus the KL; and "
+            "your k3 estimates something else.",
         ),
         "k1 upside down": Wrong(
             k1_upside_down,
@@ -205,7 +205,8 @@ QUESTION = Question(
         ),
         "weighted by p": Wrong(
             weighted_by_p,
-            "You multiplied by p. The samples were drawn from p already: likely answers come more often, and that is their weight.",
+            "You multiplied by p. The samples were drawn from p already: likely answers come more often, and that is "
+            "their weight.",
         ),
         "averaged": Wrong(
             averaged,
@@ -213,13 +214,13 @@ QUESTION = Question(
         ),
         "probabilities first": Wrong(
             probabilities_first,
-            "Right for short answers, but the probability of a long one is smaller than any number the computer knows: 0 over 0. "
-            "Subtract the log-probabilities first.",
+            "Right for short answers, but the probability of a long one is smaller than any number the computer "
+            "knows: 0 over 0. Subtract the log-probabilities first.",
         ),
         "small number added": Wrong(
             small_number_added,
-            "You added a small number to the probabilities. That of a long answer is far smaller still, so nothing of it is left; "
-            "stay with logarithms.",
+            "You added a small number to the probabilities. That of a long answer is far smaller still, so nothing of "
+            "it is left; stay with logarithms.",
         ),
     },
 )

@@ -58,7 +58,8 @@ QUESTION = Question(
     wrong={
         "other direction": Wrong(
             (0.6 * np.log(0.6 / 0.9) + 0.4 * np.log(0.4 / 0.1), -0.75, 1.5),
-            "In question 1 you took the KL of the reference from the policy. Under whose probabilities is KL(π ‖ π_ref) a mean?",
+            "In question 1 you took the KL of the reference from the policy. Under whose probabilities is KL(π ‖ "
+            "π_ref) a mean?",
         ),
         "negative": Wrong(
             (-KL, -0.75, 1.5),
@@ -70,20 +71,23 @@ QUESTION = Question(
         ),
         "cross-entropy": Wrong(
             (-(0.9 * np.log(0.6) + 0.1 * np.log(0.4)), -0.75, 1.5),
-            "In question 1 you gave the cross-entropy. The KL is what remains of it when the policy's own entropy is taken off.",
+            "In question 1 you gave the cross-entropy. The KL is what remains of it when the policy's own entropy is "
+            "taken off.",
         ),
         "not weighted": Wrong(
             (np.log(0.9 / 0.6) + np.log(0.1 / 0.4), -0.75, 1.5),
-            "In question 1 you added the log-ratios up as they are. Each counts as often as the policy gives that answer.",
+            "In question 1 you added the log-ratios up as they are. Each counts as often as the policy gives that "
+            "answer.",
         ),
         "weight upside down": Wrong(
             (KL, -0.48, 1.5),
-            "In question 2 the ratio is upside down. The policy gives this answer more often now than when it was drawn, so a "
-            "sample has to count for more.",
+            "In question 2 the ratio is upside down. The policy gives this answer more often now than when it was "
+            "drawn, so a sample has to count for more.",
         ),
         "no ratio": Wrong(
             (KL, -0.6, 1.5),
-            "In question 2 you took the answer for one of the policy as it is now. But it was drawn under other probabilities.",
+            "In question 2 you took the answer for one of the policy as it is now. But it was drawn under other "
+            "probabilities.",
         ),
         "ratio alone": Wrong(
             (KL, 1.25, 1.5),
@@ -95,8 +99,8 @@ QUESTION = Question(
         ),
         "gold units": Wrong(
             (KL, -0.75, 0.6),
-            "In question 3 you gave the difference of gold. The annotator's votes do not show gold; they show how clear the "
-            "difference is to that annotator.",
+            "In question 3 you gave the difference of gold. The annotator's votes do not show gold; they show how "
+            "clear the difference is to that annotator.",
         ),
         "multiplied by the temperature": Wrong(
             (KL, -0.75, 0.24),
@@ -104,8 +108,8 @@ QUESTION = Question(
         ),
         "probability": Wrong(
             (KL, -0.75, 1.0 / (1.0 + np.exp(-1.5))),
-            "In question 3 you gave the probability that the first answer is preferred. It is the logistic function of the "
-            "difference that was asked for.",
+            "In question 3 you gave the probability that the first answer is preferred. It is the logistic function "
+            "of the difference that was asked for.",
         ),
     },
 )

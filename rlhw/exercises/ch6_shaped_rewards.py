@@ -174,8 +174,8 @@ QUESTION = Question(
     text=TEXT.strip(),
     stub=STUB.strip(),
     law=(
-        "Minus β times the log-ratio of policy to reference at each token, and the score on top at the last one. Each row "
-        "sums to the score less β times the log-ratio of the whole answer. Yours differs."
+        "Minus β times the log-ratio of policy to reference at each token, and the score on top at the last one. Each "
+        "row sums to the score less β times the log-ratio of the whole answer. Yours differs."
     ),
     expected=expected,
     parts=(
@@ -186,8 +186,8 @@ QUESTION = Question(
     wrong={
         "paid for leaving": Wrong(
             paid_for_leaving,
-            "The price has the wrong sign: a token that the policy likes more than the reference does earns something. So the "
-            "policy is paid for running away from its reference.",
+            "The price has the wrong sign: a token that the policy likes more than the reference does earns "
+            "something. So the policy is paid for running away from its reference.",
         ),
         "last column": Wrong(
             last_column,
@@ -199,33 +199,33 @@ QUESTION = Question(
         ),
         "one token early": Wrong(
             one_token_early,
-            "You put the score one place too early, at the token before the last. The score is known when the last token, the "
-            "end mark where there is one, has been written.",
+            "You put the score one place too early, at the token before the last. The score is known when the last "
+            "token, the end mark where there is one, has been written.",
         ),
         "score at every token": Wrong(
             score_at_every_token,
-            "Every token gets the whole score. Summed over an answer that pays the score as often as there are tokens, and a "
-            "long answer is paid more for the same.",
+            "Every token gets the whole score. Summed over an answer that pays the score as often as there are "
+            "tokens, and a long answer is paid more for the same.",
         ),
         "score shared out": Wrong(
             score_shared_out,
-            "You shared the score out among the tokens. The sum is right, but the score comes when the answer is complete: all "
-            "of it at the last token.",
+            "You shared the score out among the tokens. The sum is right, but the score comes when the answer is "
+            "complete: all of it at the last token.",
         ),
         "price overwritten": Wrong(
             price_overwritten,
-            "At the last token the score took the place of the price. It comes on top: the last token may leave the reference "
-            "too.",
+            "At the last token the score took the place of the price. It comes on top: the last token may leave the "
+            "reference too.",
         ),
         "all at the end": Wrong(
             all_at_the_end,
-            "Each row has the right sum, but the whole price is paid at the last token. Each token should pay for itself, so "
-            "that one can see which of them left the reference.",
+            "Each row has the right sum, but the whole price is paid at the last token. Each token should pay for "
+            "itself, so that one can see which of them left the reference.",
         ),
         "price averaged": Wrong(
             price_averaged,
-            "You divided the prices by the number of tokens. The KL of whole answers is the sum over their tokens; with means a "
-            "long answer may leave the reference at a discount.",
+            "You divided the prices by the number of tokens. The KL of whole answers is the sum over their tokens; "
+            "with means a long answer may leave the reference at a discount.",
         ),
         "beta on the score too": Wrong(
             beta_on_the_score_too,
@@ -237,13 +237,13 @@ QUESTION = Question(
         ),
         "no reference": Wrong(
             no_reference,
-            "The reference has no part in your rewards. You charge for the policy's own log-probability, and that is a reward "
-            "for entropy.",
+            "The reference has no part in your rewards. You charge for the policy's own log-probability, and that is "
+            "a reward for entropy.",
         ),
         "no logarithm": Wrong(
             no_logarithm,
-            "You charge for the ratio of the probabilities. Its logarithm is asked for: a token on which both agree costs "
-            "nothing.",
+            "You charge for the ratio of the probabilities. Its logarithm is asked for: a token on which both agree "
+            "costs nothing.",
         ),
         "quotient of logarithms": Wrong(
             quotient_of_logarithms,
@@ -255,8 +255,8 @@ QUESTION = Question(
         ),
         "masked by a product": Wrong(
             masked_by_a_product,
-            "Right for numbers at the padding, but 0 times nan is nan. Choose with the mask (np.where) instead of multiplying by "
-            "it.",
+            "Right for numbers at the padding, but 0 times nan is nan. Choose with the mask (np.where) instead of "
+            "multiplying by it.",
         ),
     },
 )

@@ -124,8 +124,8 @@ QUESTION = Question(
     text=TEXT.strip(),
     stub=STUB.strip(),
     law=(
-        "At least one differs. Differentiate each loss with the answer held fast: what stands in front of each token's score "
-        "∇log π? Then ask what its mean is, with the score identity at hand."
+        "At least one differs. Differentiate each loss with the answer held fast: what stands in front of each "
+        "token's score ∇log π? Then ask what its mean is, with the score identity at hand."
     ),
     expected=expected,
     parts=(Part("eight losses", 8, cases=1),),
@@ -147,52 +147,53 @@ QUESTION = Question(
     wrong={
         "both KLs exchanged": Wrong(
             {key: OTHER_KL.get(value, value) for key, value in TRUE.items()},
-            "You have the two KLs exchanged throughout. In KL(π ‖ ref) the mean is taken under π; cloning the reference makes the "
-            "other one small.",
+            "You have the two KLs exchanged throughout. In KL(π ‖ ref) the mean is taken under π; cloning the "
+            "reference makes the other one small.",
         ),
         "k1 as a value": Wrong(
             TRUE | {"a": "pi-ref"},
-            "Look at a again: the mean of d is the KL, but its gradient with the answers held fast is the mean of ∇log π. What is "
-            "that under π itself?",
+            "Look at a again: the mean of d is the KL, but its gradient with the answers held fast is the mean of "
+            "∇log π. What is that under π itself?",
         ),
         "k2 only nearly": Wrong(
             TRUE | {"b": "neither"},
-            "Look at b again: as a value k2 is only nearly the KL, but here its gradient counts. It is d ∇log π, with a mean that "
-            "you know from REINFORCE with d for the reward.",
+            "Look at b again: as a value k2 is only nearly the KL, but here its gradient counts. It is d ∇log π, with "
+            "a mean that you know from REINFORCE with d for the reward.",
         ),
         "k3 as a value": Wrong(
             TRUE | {"c": "pi-ref"},
-            "Look at c again: the mean of k3 is KL(π ‖ ref), its gradient is not. One of the three terms gives (1 - e^-d) ∇log π: "
-            "under which law is that a mean of scores?",
+            "Look at c again: the mean of k3 is KL(π ‖ ref), its gradient is not. One of the three terms gives (1 - "
+            "e^-d) ∇log π: under which law is that a mean of scores?",
         ),
         "values for gradients": Wrong(
             TRUE | {"a": "pi-ref", "b": "neither", "c": "pi-ref"},
-            "For a, b and c you said what their values estimate. With the answers held fast, the gradient of an unbiased estimate "
-            "need not be the gradient of what it estimates.",
+            "For a, b and c you said what their values estimate. With the answers held fast, the gradient of an "
+            "unbiased estimate need not be the gradient of what it estimates.",
         ),
         "tokens like answers": Wrong(
             TRUE | {"d": "pi-ref", "e": "ref-pi", "g": "pi-ref"},
-            "You took d, e and g for sums of what holds of answers. But a token also decides which tokens can follow, and the KL "
-            "that comes later has no part in its weight.",
+            "You took d, e and g for sums of what holds of answers. But a token also decides which tokens can follow, "
+            "and the KL that comes later has no part in its weight.",
         ),
         "token k2 exact": Wrong(
             TRUE | {"d": "pi-ref"},
-            "Look at d again: its gradient is the sum of d_t ∇log π(y_t). What the token did to the KL of later tokens is missing. "
-            "You said of another letter with the same gradient that it is neither.",
+            "Look at d again: its gradient is the sum of d_t ∇log π(y_t). What the token did to the KL of later "
+            "tokens is missing. You said of another letter with the same gradient that it is neither.",
         ),
         "token k3 exact": Wrong(
             TRUE | {"e": "ref-pi"},
-            "Look at e again: 1 - e^-d_t swaps the token's law for the reference's, but its prefix still comes from the policy.",
+            "Look at e again: 1 - e^-d_t swaps the token's law for the reference's, but its prefix still comes from "
+            "the policy.",
         ),
         "GRPO descends the KL": Wrong(
             TRUE | {"e": "pi-ref"},
-            "Look at e again: the value of the summed k3 is KL(π ‖ ref) on average, and that is what one sees in a plot. Its "
-            "gradient is another matter.",
+            "Look at e again: the value of the summed k3 is KL(π ‖ ref) on average, and that is what one sees in a "
+            "plot. Its gradient is another matter.",
         ),
         "to go is unnecessary": Wrong(
             TRUE | {"f": "neither"},
-            "Look at f again: it is REINFORCE with d for the reward, where the log-ratios of past tokens were left out. Why may "
-            "they be left out?",
+            "Look at f again: it is REINFORCE with d for the reward, where the log-ratios of past tokens were left "
+            "out. Why may they be left out?",
         ),
         "own ratio is enough": Wrong(
             TRUE | {"g": "pi-ref"},
@@ -200,8 +201,8 @@ QUESTION = Question(
         ),
         "cloning as neither": Wrong(
             TRUE | {"h": "neither"},
-            "Look at h again: the cloning loss is a cross-entropy. Which KL, and which number that does not depend on θ, is it the "
-            "sum of?",
+            "Look at h again: the cloning loss is a cross-entropy. Which KL, and which number that does not depend on "
+            "θ, is it the sum of?",
         ),
         "cloning as zero": Wrong(
             TRUE | {"h": "zero"},
