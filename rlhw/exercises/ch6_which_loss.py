@@ -44,9 +44,9 @@ def token_logprobs(logits):
 
 
 @cache
-def computed():
+def computed(seed=6):
     """By enumeration of a small policy: central differences of each mean loss, held against those of both KLs."""
-    rng = np.random.default_rng(6)
+    rng = np.random.default_rng(seed)
     here, reference = rng.standard_normal((2, (1 + SYMBOLS) * SYMBOLS))
     ref, held = token_logprobs(reference), token_logprobs(here)
     drawn, drawn_ref = np.exp(held.sum(1)), np.exp(ref.sum(1))
