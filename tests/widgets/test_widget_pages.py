@@ -18,6 +18,7 @@ from twins import WIDGETS
 
 from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.bradley_terry import BradleyTerry
+from rlhw.widgets.clipped_surrogate import ClippedSurrogate
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
 from rlhw.widgets.token_by_token import EXAMPLES, TokenByToken
@@ -273,6 +274,8 @@ EXTREMES = [
     RewardCalibration(reward_model="overfit", bins=20, temperature=0.25),
     RewardCalibration(reward_model="many", bins=2, temperature=60),
     RewardCalibration(reward_model="annotator", bins=20, temperature=0.25),
+    *(ClippedSurrogate(ratio=r, advantage=a, clip=c) for r in (0.02, 2) for a in (-2, 2) for c in (0.05, 0.5)),
+    ClippedSurrogate(advantage=0),
 ]
 
 

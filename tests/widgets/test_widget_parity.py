@@ -74,6 +74,13 @@ WRONG = {
         ("pairAccuracy", "margin < 0 ? 1 - votes[i] : 0.5", "1 - votes[i]"),
         ("meanLoss", "vote * first[i] + (1 - vote) * second[i]", "first[i]"),
     ],
+    "ClippedSurrogate": [
+        ("clippedSurrogate", "Math.min(ratio * advantages[i], near", "Math.max(ratio * advantages[i], near"),
+        ("clippedSurrogate", "Math.max(ratio, 1 - clip)", "ratio"),
+        # clipped on both sides whatever the sign: the slip that the words "wrong way" are about
+        ("clippedGradient", "(gain > 0 && ratio > 1 + clip)", "Math.abs(ratio - 1) > clip"),
+        ("clippedGradient", "far ? 0 : ratio * gain", "far ? 0 : gain"),
+    ],
 }
 
 

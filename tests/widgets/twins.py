@@ -14,11 +14,12 @@ import numpy as np
 
 from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.bradley_terry import BradleyTerry
+from rlhw.widgets.clipped_surrogate import ClippedSurrogate
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
 from rlhw.widgets.token_by_token import TokenByToken
 
-WIDGETS = (SoftmaxPolicy, BaselineEstimates, TokenByToken, BradleyTerry, RewardCalibration)
+WIDGETS = (SoftmaxPolicy, BaselineEstimates, TokenByToken, BradleyTerry, RewardCalibration, ClippedSurrogate)
 RELATIVE = 1e-12
 LAST_PLACES = 1e-14
 
@@ -43,6 +44,16 @@ def gradient(function: Callable, first: list[float], *rest: object) -> np.ndarra
     free.requires_grad_()
     function(free, *others).sum().backward()
     return free.grad.numpy()
+
+
+def clipped(loss: Callable, ratios: list[float], advantages: list[float], clip: float) -> np.ndarray:
+    """The surrogate at ratios to an old policy that gave each token the probability one: minus the loss."""
+    return -on_tensors(lambda new, gain: loss(new, 0 * new, gain, clip), np.log(ratios).tolist(), advantages)
+
+
+def clipped_gradient(loss: Callable, ratios: list[float], advantages: list[float], clip: float) -> np.ndarray:
+    """The surrogate's gradient for the log-probabilities of the new policy."""
+    return -gradient(lambda new, gain: loss(new, 0 * new, gain, clip), np.log(ratios).tolist(), advantages)
 
 
 def on_votes(function: Callable, margins: list[float], votes: list[float], *more: object) -> object:
@@ -147,6 +158,12 @@ def margins_votes_bins(rng: np.random.Generator) -> tuple:
     return *margins_votes(rng), int(rng.integers(1, 25))
 
 
+def ratios_advantages_clip(rng: np.random.Generator) -> tuple:
+    """Tokens on both sides of the clip and between, with advantages of both signs and some of zero."""
+    gains = np.where(rng.random(30) < 0.1, 0.0, numbers(rng, 30))
+    return rng.uniform(0.01, 2.5, size=30).tolist(), gains.tolist(), float(rng.uniform(0.05, 0.5))
+
+
 def largest(*values: object) -> float:
     return LAST_PLACES * float(np.max(np.abs(np.concatenate([np.ravel(value) for value in values]))))
 
@@ -174,6 +191,9 @@ TWINS = {
     "bradleyTerryGradient": Twin(chosen_rejected, lambda chosen, rejected: 1e-300, gradient),
     "pairAccuracy": Twin(margins_votes, lambda m, votes: LAST_PLACES, on_votes),
     "meanLoss": Twin(margins_votes, lambda m, votes: 0.0, mean_on_votes),
+    # the library comes to the ratio by log and exp
+    "clippedSurrogate": Twin(ratios_advantages_clip, lambda rho, a, clip: largest(a), clipped),
+    "clippedGradient": Twin(ratios_advantages_clip, lambda rho, a, clip: largest(a), clipped_gradient),
     "calibration": Twin(margins_votes_bins, lambda m, votes, bins: LAST_PLACES, curve_on_votes),
 }
 
