@@ -1,12 +1,15 @@
 """The widgets of chapters 6 and 7 on a page: what they say and show is what the library computes, by keyboard."""
 
+from fractions import Fraction
+
 import pytest
 import torch
 from playwright.sync_api import Page, expect
 from test_widget_pages import one_page
 
-from rlhw.ppo import clipped_policy_loss
+from rlhw.ppo import clipped_policy_loss, gae
 from rlhw.widgets.clipped_surrogate import ClippedSurrogate
+from rlhw.widgets.gae_weights import GAEWeights
 
 pytestmark = pytest.mark.browser
 
@@ -65,3 +68,56 @@ def test_a_token_crosses_the_clip_by_keyboard(write_page, browser_page: Page):
         expect(picture.get_by_text("too far already:")).to_be_visible()
         expect(picture.get_by_text("wrong way:")).to_be_visible()
         expect(picture.locator(".rlhw-chosen")).to_have_count(1)
+
+
+def averaged(rewards: list, values: list, gamma: Fraction, lam: Fraction) -> tuple[list, list, Fraction]:
+    """Exact n-step estimates of the first token's advantage, their weights, and their average."""
+    count, after = len(rewards), [*values[1:], 0]
+    estimates = [
+        sum(gamma**k * rewards[k] for k in range(n)) + gamma**n * after[n - 1] - values[0] for n in range(1, count + 1)
+    ]
+    weights = [(1 - lam) * lam ** (n - 1) for n in range(1, count)] + [lam ** (count - 1)]
+    assert sum(weights) == 1
+    return estimates, weights, sum(w * a for w, a in zip(weights, estimates, strict=True))
+
+
+@pytest.mark.parametrize(("lam", "steps"), [("0.65", 6), ("0", 4), ("1", 8), ("0.3", 1)])
+def test_gae_on_the_page_is_the_average_of_n_step_estimates(lam, steps, write_page, browser_page: Page):
+    widget = GAEWeights(gamma=0.9, lam=float(lam), steps=steps, score=-1.5)
+    rewards, values = ([Fraction(str(x)) for x in row[:steps]] for row in (widget.rewards, widget.values))
+    rewards[-1] += Fraction("-1.5")
+    estimates, weights, average = averaged(rewards, values, Fraction("0.9"), Fraction(lam))
+    rows = torch.tensor([[float(x) for x in row] for row in (rewards, values)], dtype=torch.double)
+    ours, _ = gae(rows[:1], rows[1:], torch.ones(1, steps, dtype=torch.bool), 0.9, float(lam))
+    assert ours[0, 0].item() == pytest.approx(float(average), abs=1e-12)
+
+    browser_page.goto(write_page(one_page(widget)).as_uri())
+    *each, together = [row.split() for row in browser_page.locator("tbody tr").all_inner_texts()]
+    shown = [[float(cell.replace("−", "-")) for cell in row] for row in each]
+    assert [row[1] for row in shown] == pytest.approx([float(w) for w in weights], abs=5.1e-4)
+    assert [row[2] for row in shown] == pytest.approx([float(a) for a in estimates], abs=5.1e-4)
+    assert together == ["together", "1.000", printed(float(average), 3), printed(float(average), 3)]
+    expect(words(browser_page)).to_contain_text(f"The advantage of the first token is {together[2]}:")
+
+
+def test_lambda_moves_the_weight_and_gamma_does_not(write_page, browser_page: Page):
+    browser_page.goto(write_page(one_page(GAEWeights())).as_uri())
+    weights, traces, estimates = browser_page.locator("svg[role=img]").all()
+    labels = [picture.get_attribute("aria-label") for picture in (weights, traces, estimates)]
+    browser_page.get_by_label("discount γ").press("Home")
+    assert weights.get_attribute("aria-label") == labels[0]
+    assert traces.get_attribute("aria-label") != labels[1]
+    assert estimates.get_attribute("aria-label") != labels[2]
+    lam = browser_page.get_by_label("λ of GAE")
+    lam.press("Home")
+    expect(words(browser_page)).to_contain_text("With λ = 0 only the first TD error counts")
+    lam.press("End")
+    expect(words(browser_page)).to_contain_text("With λ = 1 only the last estimate counts")
+    browser_page.locator("summary").click()
+    expect(browser_page.get_by_label("reward of token 5")).to_be_visible()
+    expect(browser_page.get_by_label("reward of token 6")).to_be_hidden()
+    browser_page.get_by_label("tokens T").press("End")
+    expect(browser_page.get_by_label("value before token 8")).to_be_visible()
+    browser_page.get_by_label("tokens T").press("Home")
+    expect(words(browser_page)).to_contain_text("With one token there is one estimate")
+    expect(browser_page.locator("tbody tr")).to_have_count(2)

@@ -81,6 +81,13 @@ WRONG = {
         ("clippedGradient", "(gain > 0 && ratio > 1 + clip)", "Math.abs(ratio - 1) > clip"),
         ("clippedGradient", "far ? 0 : ratio * gain", "far ? 0 : gain"),
     ],
+    "GAEWeights": [
+        ("nStepWeights", "i + 1 < count ? 1 - lam : 1", "1 - lam"),
+        ("nStepEstimates", "gamma ** (i + 1) * (values", "gamma ** i * (values"),
+        ("tdErrors", "(values[t + 1] ?? 0)", "(values[t + 1] ?? values[t])"),
+        ("tdWeights", "(gamma * lam) ** l", "lam ** l"),
+        ("firstAdvantage", "dot(nStepWeights(lam, rewards.length)", "dot(tdWeights(gamma, lam, rewards.length)"),
+    ],
 }
 
 

@@ -15,11 +15,20 @@ import numpy as np
 from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.bradley_terry import BradleyTerry
 from rlhw.widgets.clipped_surrogate import ClippedSurrogate
+from rlhw.widgets.gae_weights import GAEWeights
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
 from rlhw.widgets.token_by_token import TokenByToken
 
-WIDGETS = (SoftmaxPolicy, BaselineEstimates, TokenByToken, BradleyTerry, RewardCalibration, ClippedSurrogate)
+WIDGETS = (
+    SoftmaxPolicy,
+    BaselineEstimates,
+    TokenByToken,
+    BradleyTerry,
+    RewardCalibration,
+    ClippedSurrogate,
+    GAEWeights,
+)
 RELATIVE = 1e-12
 LAST_PLACES = 1e-14
 
@@ -54,6 +63,41 @@ def clipped(loss: Callable, ratios: list[float], advantages: list[float], clip: 
 def clipped_gradient(loss: Callable, ratios: list[float], advantages: list[float], clip: float) -> np.ndarray:
     """The surrogate's gradient for the log-probabilities of the new policy."""
     return -gradient(lambda new, gain: loss(new, 0 * new, gain, clip), np.log(ratios).tolist(), advantages)
+
+
+def advantages(gae: Callable, rewards: list[float], values: list[float], gamma: float, lam: float) -> np.ndarray:
+    """GAE's advantages of the tokens of one answer."""
+    import torch
+
+    rows = torch.tensor([rewards, values], dtype=torch.double)
+    return gae(rows[:1], rows[1:], torch.ones_like(rows[:1], dtype=torch.bool), gamma, lam)[0][0].numpy()
+
+
+def first_advantage(gae: Callable, *point: object) -> float:
+    return float(advantages(gae, *point)[0])
+
+
+def n_step_estimates(gae: Callable, rewards: list[float], values: list[float], gamma: float) -> list[float]:
+    """The first n tokens as an episode of their own, whose last reward holds the critic's word on what follows."""
+    ends = [gamma * value for value in values[1:]] + [0.0]
+    cut = [[*rewards[:n], rewards[n] + ends[n]] for n in range(len(rewards))]
+    return [first_advantage(gae, part, values[: len(part)], gamma, 1.0) for part in cut]
+
+
+def n_step_weights(gae: Callable, lam: float, count: int) -> list[float]:
+    """GAE of the episodes in which one n-step estimate is 1 and the others are 0."""
+    zeros, ones = [0.0] * count, np.eye(count).tolist()
+    inner = [first_advantage(gae, zeros, ones[n], 1.0, lam) for n in range(1, count)]
+    return [*inner, first_advantage(gae, ones[-1], zeros, 1.0, lam)]
+
+
+def td_errors(gae: Callable, *point: object) -> np.ndarray:
+    return advantages(gae, *point, 0.0)
+
+
+def td_weights(gae: Callable, gamma: float, lam: float, count: int) -> list[float]:
+    """GAE of the episodes in which one TD error is 1 and the others are 0."""
+    return [first_advantage(gae, row, [0.0] * count, gamma, lam) for row in np.eye(count).tolist()]
 
 
 def on_votes(function: Callable, margins: list[float], votes: list[float], *more: object) -> object:
@@ -164,6 +208,16 @@ def ratios_advantages_clip(rng: np.random.Generator) -> tuple:
     return rng.uniform(0.01, 2.5, size=30).tolist(), gains.tolist(), float(rng.uniform(0.05, 0.5))
 
 
+def share(rng: np.random.Generator) -> float:
+    """A number from 0 to 1, now and then one of these."""
+    return float(rng.choice([0.0, 1.0])) if rng.random() < 0.1 else float(rng.random())
+
+
+def rewards_values_gamma(rng: np.random.Generator) -> tuple:
+    tokens = int(rng.integers(1, 9))
+    return numbers(rng, tokens), numbers(rng, tokens), share(rng)
+
+
 def largest(*values: object) -> float:
     return LAST_PLACES * float(np.max(np.abs(np.concatenate([np.ravel(value) for value in values]))))
 
@@ -194,6 +248,13 @@ TWINS = {
     # the library comes to the ratio by log and exp
     "clippedSurrogate": Twin(ratios_advantages_clip, lambda rho, a, clip: largest(a), clipped),
     "clippedGradient": Twin(ratios_advantages_clip, lambda rho, a, clip: largest(a), clipped_gradient),
+    "nStepEstimates": Twin(rewards_values_gamma, lambda r, v, gamma: 9 * largest(r, v), n_step_estimates),
+    "nStepWeights": Twin(lambda rng: (share(rng), int(rng.integers(1, 9))), lambda *_: LAST_PLACES, n_step_weights),
+    "tdErrors": Twin(rewards_values_gamma, lambda r, v, gamma: largest(r, v), td_errors),
+    "tdWeights": Twin(lambda rng: (share(rng), share(rng), int(rng.integers(1, 9))), call=td_weights),
+    "firstAdvantage": Twin(
+        lambda rng: (*rewards_values_gamma(rng), share(rng)), lambda r, v, *_: 9 * largest(r, v), first_advantage
+    ),
     "calibration": Twin(margins_votes_bins, lambda m, votes, bins: LAST_PLACES, curve_on_votes),
 }
 
