@@ -2,14 +2,17 @@
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Page, expect
 from test_widget_pages import one_page
 
+from rlhw.evaluation import attainable, frontier, tilted
 from rlhw.ppo import clipped_policy_loss, gae
 from rlhw.widgets.clipped_surrogate import ClippedSurrogate
 from rlhw.widgets.gae_weights import GAEWeights
+from rlhw.widgets.tilted_policy import TiltedPolicy
 
 pytestmark = pytest.mark.browser
 
@@ -121,3 +124,47 @@ def test_lambda_moves_the_weight_and_gamma_does_not(write_page, browser_page: Pa
     browser_page.get_by_label("tokens T").press("Home")
     expect(words(browser_page)).to_contain_text("With one token there is one estimate")
     expect(browser_page.locator("tbody tr")).to_have_count(2)
+
+
+def columns_of(page: Page) -> list[list[float]]:
+    """The numbers at the end of each row of the table."""
+    rows = [row.split()[-4:] for row in page.locator("tbody tr").all_inner_texts()]
+    return [[float(cell.replace("−", "-")) for cell in row] for row in rows]
+
+
+@pytest.mark.parametrize("beta", [0.05, 0.5, 3.0])
+def test_the_tilted_policy_earns_what_the_library_says(beta, write_page, browser_page: Page):
+    widget = TiltedPolicy(beta=beta)
+    reference, rewards = np.array(widget.weights) / sum(widget.weights), np.array(widget.rewards)
+    browser_page.goto(write_page(one_page(widget)).as_uri())
+    none, best, greedy = columns_of(browser_page)
+    (kl,), (reward,) = frontier(reference, rewards, np.array([beta]))
+    pi = tilted(reference, rewards, beta)
+    top, _ = attainable(np.array([rewards] * 2), beta, np.log(5 * np.array([reference] * 2)))
+    assert best == pytest.approx([reward, kl, top, 0.0], abs=5.1e-4)
+    gap = beta * float(reference @ np.log(reference / pi))
+    assert none == pytest.approx([reference @ rewards, 0.0, reference @ rewards, gap], abs=5.1e-4)
+    assert top - reference @ rewards == pytest.approx(gap, abs=1e-12)
+    paid = -np.log(reference[4])
+    assert greedy == pytest.approx([2.0, paid, 2 - beta * paid, -beta * np.log(pi[4])], abs=5.1e-4)
+    bars, curve = browser_page.locator("svg[role=img]").all()
+    assert f"to {100 * pi[4]:.0f} %" in bars.get_attribute("aria-label")
+    assert f"meets KL 0 at J* = {top:.2f}" in curve.get_attribute("aria-label")
+
+
+def test_an_answer_that_the_reference_never_gives_stays_away(write_page, browser_page: Page):
+    widget = TiltedPolicy(weights=[3, 2, 1, 0.5], rewards=[0, 0.5, 1, 3], beta=1)
+    browser_page.goto(write_page(one_page(widget)).as_uri())
+    bars = browser_page.locator("svg[role=img]").first
+    browser_page.locator("summary").click()
+    last = browser_page.get_by_label("weight of answer 4 in π_ref")
+    assert "answer 4 with reward +3.0 from 8 to " in bars.get_attribute("aria-label")
+    last.press("ArrowLeft")
+    assert "answer 4 with reward +3.0 from 0 to 0 %" in bars.get_attribute("aria-label")
+    expect(words(browser_page)).to_contain_text("The reference never gives y4: no reward changes that.")
+    expect(words(browser_page)).to_contain_text("Of the answers that the reference gives, the best is y3:")
+    before = columns_of(browser_page)
+    browser_page.get_by_label("reward of answer 4").press("Home")
+    assert columns_of(browser_page) == before
+    browser_page.get_by_label("price of KL β").press("End")
+    assert columns_of(browser_page)[1][1] < before[1][1]

@@ -22,6 +22,7 @@ from rlhw.widgets.clipped_surrogate import ClippedSurrogate
 from rlhw.widgets.gae_weights import GAEWeights
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
+from rlhw.widgets.tilted_policy import TiltedPolicy
 from rlhw.widgets.token_by_token import EXAMPLES, TokenByToken
 
 pytestmark = pytest.mark.browser
@@ -281,6 +282,11 @@ EXTREMES = [
     GAEWeights(gamma=0.5, lam=1, steps=8, score=3, rewards=[1] * 8, values=[-3] * 8),
     GAEWeights(gamma=1, lam=0.95, steps=8, score=-3, rewards=[-1] * 8, values=[3] * 8),
     GAEWeights(score=0, rewards=[0] * 8, values=[0] * 8),
+    TiltedPolicy(beta=0.05, weights=[0, 10, 10, 0.5], rewards=[3, -3, -3, 3]),
+    TiltedPolicy(beta=4, weights=[0.5, 10, 10, 10, 10], rewards=[3, -3, -3, -3, -3]),
+    TiltedPolicy(beta=0.05, weights=[0, 0, 0, 0, 1], rewards=[3, -3, -3, -3, -3]),
+    TiltedPolicy(beta=0.05, weights=[0, 0, 0, 0], rewards=[0, 0, 0, 0]),
+    TiltedPolicy(beta=0.05, rewards=[3, 3, 3, 3, -3]),
 ]
 
 

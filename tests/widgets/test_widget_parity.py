@@ -88,6 +88,14 @@ WRONG = {
         ("tdWeights", "(gamma * lam) ** l", "lam ** l"),
         ("firstAdvantage", "dot(nStepWeights(lam, rewards.length)", "dot(tdWeights(gamma, lam, rewards.length)"),
     ],
+    "TiltedPolicy": [
+        ("shares", "weight / total", "weight / weights.length"),
+        ("tilted", "(rewards[answer] - highest) / beta", "(rewards[answer] - highest) * beta"),
+        ("partition", "Math.exp(reward / beta)", "Math.exp(reward)"),
+        ("bestObjective", "highest + beta * Math.log", "highest + Math.log"),
+        ("relativeEntropy", "p * Math.log(p / second[answer])", "second[answer] * Math.log(p / second[answer])"),
+        ("frontier", "dot(policy, rewards))]", "dot(reference, rewards))]"),
+    ],
 }
 
 

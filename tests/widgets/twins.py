@@ -18,6 +18,7 @@ from rlhw.widgets.clipped_surrogate import ClippedSurrogate
 from rlhw.widgets.gae_weights import GAEWeights
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
+from rlhw.widgets.tilted_policy import TiltedPolicy
 from rlhw.widgets.token_by_token import TokenByToken
 
 WIDGETS = (
@@ -28,6 +29,7 @@ WIDGETS = (
     RewardCalibration,
     ClippedSurrogate,
     GAEWeights,
+    TiltedPolicy,
 )
 RELATIVE = 1e-12
 LAST_PLACES = 1e-14
@@ -98,6 +100,25 @@ def td_errors(gae: Callable, *point: object) -> np.ndarray:
 def td_weights(gae: Callable, gamma: float, lam: float, count: int) -> list[float]:
     """GAE of the episodes in which one TD error is 1 and the others are 0."""
     return [first_advantage(gae, row, [0.0] * count, gamma, lam) for row in np.eye(count).tolist()]
+
+
+def proportions(divide: Callable, weights: list[float]) -> np.ndarray:
+    return divide(weights, sum(weights))
+
+
+def partition(dot: Callable, reference: list[float], rewards: list[float], beta: float) -> float:
+    return float(dot(reference, np.exp(np.array(rewards) / beta)))
+
+
+def best_objective(attainable: Callable, reference: list[float], rewards: list[float], beta: float) -> float:
+    """J* of one prompt, taken twice; its answers are samples of the uniform law, with their weights."""
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(len(reference) * np.array(reference))
+    return attainable(np.array([rewards, rewards]), beta, np.array([log_weights, log_weights]))[0]
+
+
+def relative_entropy(rel_entr: Callable, first: list[float], second: list[float]) -> float:
+    return float(rel_entr(first, second).sum())
 
 
 def on_votes(function: Callable, margins: list[float], votes: list[float], *more: object) -> object:
@@ -218,6 +239,33 @@ def rewards_values_gamma(rng: np.random.Generator) -> tuple:
     return numbers(rng, tokens), numbers(rng, tokens), share(rng)
 
 
+def answers(rng: np.random.Generator) -> list[float]:
+    """Probabilities of two to six answers; one in six is zero, the first never."""
+    weights = rng.random(rng.integers(2, 7)) ** rng.uniform(0.5, 6)
+    weights[1:] *= rng.random(len(weights) - 1) > 1 / 6
+    return (weights / weights.sum()).tolist()
+
+
+def answers_rewards(rng: np.random.Generator) -> tuple:
+    reference = answers(rng)
+    return reference, rng.uniform(-3, 3, size=len(reference)).tolist()
+
+
+def answers_rewards_beta(rng: np.random.Generator) -> tuple:
+    return *answers_rewards(rng), float(10 ** rng.uniform(-2, 1))
+
+
+def answers_rewards_betas(rng: np.random.Generator) -> tuple:
+    return *answers_rewards(rng), (10 ** rng.uniform(-2, 1, size=7)).tolist()
+
+
+def two_policies(rng: np.random.Generator) -> tuple:
+    """The second gives every answer."""
+    first = answers(rng)
+    second = rng.uniform(0.01, 1, size=len(first))
+    return first, (second / second.sum()).tolist()
+
+
 def largest(*values: object) -> float:
     return LAST_PLACES * float(np.max(np.abs(np.concatenate([np.ravel(value) for value in values]))))
 
@@ -255,6 +303,13 @@ TWINS = {
     "firstAdvantage": Twin(
         lambda rng: (*rewards_values_gamma(rng), share(rng)), lambda r, v, *_: 9 * largest(r, v), first_advantage
     ),
+    "shares": Twin(lambda rng: (rng.random(rng.integers(1, 7)).tolist(),), call=proportions),
+    # an exponent of 300 has its own last places, and 300 of them are lost in its exp
+    "tilted": Twin(answers_rewards_beta, lambda p, r, beta: LAST_PLACES * (1 + 6 / beta)),
+    "partition": Twin(answers_rewards_beta, call=partition),
+    "bestObjective": Twin(answers_rewards_beta, lambda p, r, beta: largest(r, beta), best_objective),
+    "frontier": Twin(answers_rewards_betas, lambda p, r, betas: LAST_PLACES * (10 + 60 / min(betas))),
+    "relativeEntropy": Twin(two_policies, lambda first, second: 10 * LAST_PLACES, relative_entropy),
     "calibration": Twin(margins_votes_bins, lambda m, votes, bins: LAST_PLACES, curve_on_votes),
 }
 
