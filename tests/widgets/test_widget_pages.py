@@ -18,6 +18,7 @@ from twins import WIDGETS
 
 from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.bradley_terry import BradleyTerry
+from rlhw.widgets.kl_estimators import KLEstimators
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
 from rlhw.widgets.token_by_token import EXAMPLES, TokenByToken
@@ -260,6 +261,9 @@ def test_axe_finds_a_slider_that_lost_its_label(write_page, browser_page: Page):
 
 
 EXTREMES = [
+    KLEstimators(p=[1, 0.02, 0.02], q=[0.02, 0.02, 1], samples=10),
+    KLEstimators(p=[1, 0.02, 0.02], q=[0.02, 0.02, 1], samples=400, upside_down=True),
+    KLEstimators(p=[0.02, 0.02, 0.02], q=[1, 1, 1], samples=400),
     SoftmaxPolicy(logits=[4, -4, -4], action=1, show_step=True, step_size=4, reward=-2),
     BaselineEstimates(baseline=3, samples=10),
     BaselineEstimates(logits=[4, -4], rewards=[3, -3], baseline=-3, samples=240),

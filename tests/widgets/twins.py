@@ -14,11 +14,12 @@ import numpy as np
 
 from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.bradley_terry import BradleyTerry
+from rlhw.widgets.kl_estimators import KLEstimators
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
 from rlhw.widgets.token_by_token import TokenByToken
 
-WIDGETS = (SoftmaxPolicy, BaselineEstimates, TokenByToken, BradleyTerry, RewardCalibration)
+WIDGETS = (SoftmaxPolicy, BaselineEstimates, TokenByToken, BradleyTerry, RewardCalibration, KLEstimators)
 RELATIVE = 1e-12
 LAST_PLACES = 1e-14
 
@@ -71,6 +72,31 @@ def annotator(simulated: type, first: float, second: float, temperature: float) 
     worth, post = {"first": first, "second": second}, sample_post(np.random.default_rng(0))
     with mock.patch("rlhw.tiny_tldr.summaries.gold_reward", lambda _, text: worth[text]):
         return simulated(temperature).probability(post, "first", "second")
+
+
+def estimates(function: Callable, logprobs: list[float], ref_logprobs: list[float], kind: str) -> np.ndarray:
+    """Estimates of the KL, in float64."""
+    import torch
+
+    return function(*(torch.tensor(part, dtype=torch.double) for part in (logprobs, ref_logprobs)), kind).numpy()
+
+
+def summed(function: Callable, *laws: list[float]) -> float:
+    """The sum of what a function of two laws says of each outcome."""
+    return float(function(*map(np.array, laws)).sum())
+
+
+def statistic(function: Callable, observed: list[float], expected: list[float]) -> float:
+    return float(function(observed, expected).statistic)
+
+
+def deviation(covariance: Callable, values: list[float], law: list[float]) -> float:
+    return float(np.sqrt(covariance(values, aweights=law, ddof=0)))
+
+
+def inverted(search: Callable, law: list[float], uniforms: list[float]) -> np.ndarray:
+    """The outcome at whose step of the distribution function each uniform number lies."""
+    return np.minimum(search(np.cumsum(law), uniforms, side="right"), len(law) - 1)
 
 
 @dataclass(frozen=True)
@@ -147,6 +173,31 @@ def margins_votes_bins(rng: np.random.Generator) -> tuple:
     return *margins_votes(rng), int(rng.integers(1, 25))
 
 
+def law(rng: np.random.Generator, outcomes: int) -> list[float]:
+    """A law over some outcomes: near the even one, or with some of them very unlikely."""
+    return np.maximum(rng.dirichlet(np.full(outcomes, 10 ** rng.uniform(-1, 1))), 1e-9).tolist()
+
+
+def two_laws(rng: np.random.Generator) -> tuple:
+    outcomes = int(rng.integers(2, 7))
+    return law(rng, outcomes), law(rng, outcomes)
+
+
+def logprobs_kind(rng: np.random.Generator) -> tuple:
+    """Log-probabilities that differ by much or hardly at all."""
+    first = -rng.exponential(size=20) * 3
+    return (
+        first.tolist(),
+        (first + rng.standard_normal(20) * 10 ** rng.uniform(-6, 1)).tolist(),
+        f"k{rng.integers(1, 4)}",
+    )
+
+
+def values_law(rng: np.random.Generator) -> tuple:
+    outcomes = int(rng.integers(2, 7))
+    return numbers(rng, outcomes), law(rng, outcomes)
+
+
 def largest(*values: object) -> float:
     return LAST_PLACES * float(np.max(np.abs(np.concatenate([np.ravel(value) for value in values]))))
 
@@ -164,6 +215,14 @@ TWINS = {
     "optimalBaseline": Twin(policy_rewards, lambda s, rewards: largest(rewards)),
     "mean": Twin(lambda rng: (numbers(rng, 57),), largest),
     "variance": Twin(lambda rng: (numbers(rng, 57),), lambda values: largest(np.square(values))),
+    "logs": Twin(lambda rng: (law(rng, 6),)),
+    # k3 is the sum of an exponential and the ratio itself: where they cancel, the last places of the ratio are left
+    "klEstimate": Twin(logprobs_kind, lambda p, q, kind: largest(np.subtract(p, q)), estimates),
+    "divergence": Twin(two_laws, lambda p, q: largest(np.log(p), np.log(q)), summed),
+    # scipy asks that both laws sum to the same to 1e-8
+    "chiSquare": Twin(two_laws, lambda p, q: largest(1 / np.array(q)), statistic),
+    "deviation": Twin(values_law, lambda values, p: 1e-7 * float(np.max(np.abs(values))), deviation),
+    "drawOutcomes": Twin(lambda rng: (law(rng, 5), rng.random(100).tolist()), call=inverted),
     "cumulativeSum": Twin(lambda rng: (numbers(rng, 57),), lambda values: 57 * largest(values)),
     "dot": Twin(lambda rng: (numbers(rng, 5), numbers(rng, 5)), lambda a, b: largest(np.multiply(a, b))),
     # what is below 1e-300 is subnormal, as above
