@@ -13,6 +13,7 @@ from twins import WIDGETS
 
 from rlhw.policy_gradient import sample_actions
 from rlhw.widgets.baseline_estimates import BaselineEstimates
+from rlhw.widgets.best_of_n import BestOfN
 from rlhw.widgets.bradley_terry import BradleyTerry
 from rlhw.widgets.kl_estimators import KLEstimators
 from rlhw.widgets.reward_calibration import RewardCalibration
@@ -70,6 +71,8 @@ def test_the_page_gets_the_ranges_that_python_declares(widget):
         (BaselineEstimates, {"logits": [0, 1]}, "logits and rewards must have one number an arm each; got 2 and 3."),
         (BaselineEstimates, {"uniforms": [0.5]}, "uniforms must be 240 numbers in [0, 1)"),
         (BradleyTerry, {"temperature": 0}, "BradleyTerry: temperature must be a number from 0.05 to 3; got 0."),
+        (BestOfN, {"n": 0}, "BestOfN: n must be a whole number from 1 to 64; got 0."),
+        (BestOfN, {"rewards": [1, 2, 3]}, "BestOfN: rewards must be a list of 5 numbers, one an arm."),
         (KLEstimators, {"q": [0.5, 0.5, 0]}, "KLEstimators: q must be a number from 0.02 to 1; got 0."),
         (TokenByToken, {"post": 5}, "TokenByToken: post must be one of 0, 1, 2, 3, 4; got 5."),
         (RewardCalibration, {"bins": 2.5}, "RewardCalibration: bins must be a whole number from 2 to 20; got 2.5."),

@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 from twins import WIDGETS
 
 from rlhw.widgets.baseline_estimates import BaselineEstimates
+from rlhw.widgets.best_of_n import BestOfN
 from rlhw.widgets.bradley_terry import BradleyTerry
 from rlhw.widgets.kl_estimators import KLEstimators
 from rlhw.widgets.reward_calibration import RewardCalibration
@@ -263,6 +264,10 @@ def test_axe_finds_a_slider_that_lost_its_label(write_page, browser_page: Page):
 EXTREMES = [
     KLEstimators(p=[1, 0.02, 0.02], q=[0.02, 0.02, 1], samples=10),
     KLEstimators(p=[1, 0.02, 0.02], q=[0.02, 0.02, 1], samples=400, upside_down=True),
+    BestOfN(n=64, weights=[1, 0.01, 0.01, 0.01, 0.01], rewards=[-1, 4, -1, -1, -1]),
+    BestOfN(n=64, weights=[0.01, 1, 1, 1, 1], rewards=[-1, 4, 4, 4, 4]),
+    BestOfN(n=1, rewards=[-1, -1, -1, -1, -1]),
+    BestOfN(n=64, rewards=[4, 4, 4, 4, 4]),
     KLEstimators(p=[0.02, 0.02, 0.02], q=[1, 1, 1], samples=400),
     SoftmaxPolicy(logits=[4, -4, -4], action=1, show_step=True, step_size=4, reward=-2),
     BaselineEstimates(baseline=3, samples=10),

@@ -65,6 +65,15 @@ WRONG = {
         ("preferenceProbability", "(first - second) / temperature", "(first - second) * temperature"),
         ("bradleyTerryGradient", "-sigmoid(rejected[i] - score)", "-sigmoid(score - rejected[i])"),
     ],
+    "BestOfN": [
+        ("bestOfNKL", "Math.log(q / reference[i])", "Math.log(reference[i] / q)"),
+        ("bestOfNKL", "upper[i - 1] ** n", "0"),
+        ("bestOfNReward", "sum ** n", "sum ** (n - 1)"),
+        ("withoutTies", "(n - 1) / n", "1 / n"),
+        ("tilted", "Math.log(p[i]) + reward / beta", "reward / beta"),
+        ("frontier", "Math.log(q / p[i])", "Math.log(p[i] / q)"),
+        ("frontierReward", "[0][0] > kl", "[0][0] > kl * (1 + 1e-9)"),
+    ],
     "KLEstimators": [
         ("klEstimate", "ratio ** 2 / 2", "ratio ** 2"),
         ("klEstimate", "Math.expm1(-ratio) + ratio", "Math.expm1(ratio) - ratio"),

@@ -13,13 +13,14 @@ from unittest import mock
 import numpy as np
 
 from rlhw.widgets.baseline_estimates import BaselineEstimates
+from rlhw.widgets.best_of_n import BestOfN
 from rlhw.widgets.bradley_terry import BradleyTerry
 from rlhw.widgets.kl_estimators import KLEstimators
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
 from rlhw.widgets.token_by_token import TokenByToken
 
-WIDGETS = (SoftmaxPolicy, BaselineEstimates, TokenByToken, BradleyTerry, RewardCalibration, KLEstimators)
+WIDGETS = (SoftmaxPolicy, BaselineEstimates, TokenByToken, BradleyTerry, RewardCalibration, KLEstimators, BestOfN)
 RELATIVE = 1e-12
 LAST_PLACES = 1e-14
 
@@ -97,6 +98,17 @@ def deviation(covariance: Callable, values: list[float], law: list[float]) -> fl
 def inverted(search: Callable, law: list[float], uniforms: list[float]) -> np.ndarray:
     """The outcome at whose step of the distribution function each uniform number lies."""
     return np.minimum(search(np.cumsum(law), uniforms, side="right"), len(law) - 1)
+
+
+def reward_at(frontier: Callable, law: list[float], rewards: list[float], kl: float) -> float:
+    """The frontier's reward at this KL, by scipy's root finder."""
+    from scipy.optimize import brentq
+
+    def point(power: float) -> tuple[float, float]:
+        (at,), (reward,) = frontier(np.array(law), np.array(rewards), np.array([10.0**power]))
+        return at, reward
+
+    return point(brentq(lambda power: point(power)[0] - kl, -3, 9, xtol=1e-14, rtol=1e-14))[1]
 
 
 @dataclass(frozen=True)
@@ -198,6 +210,32 @@ def values_law(rng: np.random.Generator) -> tuple:
     return numbers(rng, outcomes), law(rng, outcomes)
 
 
+def law_rewards(rng: np.random.Generator) -> tuple:
+    """A law over answers and their rewards, which are all different or share a few levels."""
+    p = law(rng, int(rng.integers(2, 7)))
+    rewards = rng.normal(size=len(p)) if rng.random() < 0.5 else rng.integers(0, 3, size=len(p)) / 2
+    return (np.array(p) / sum(p)).tolist(), rewards.tolist()
+
+
+def law_rewards_n(rng: np.random.Generator) -> tuple:
+    return *law_rewards(rng), int(rng.integers(1, 65))
+
+
+def law_rewards_beta(rng: np.random.Generator) -> tuple:
+    return *law_rewards(rng), float(10 ** rng.uniform(-2, 2))
+
+
+def law_rewards_betas(rng: np.random.Generator) -> tuple:
+    return *law_rewards(rng), (10 ** rng.uniform(-1.5, 2, 5)).tolist()
+
+
+def law_rewards_kl(rng: np.random.Generator) -> tuple:
+    """A KL between nothing and that of the best answer alone."""
+    p = rng.dirichlet(np.full(5, 3.0))
+    rewards = rng.permutation(5) + rng.uniform(-0.4, 0.4, 5)
+    return p.tolist(), rewards.tolist(), float(-np.log(p[rewards.argmax()]) * rng.uniform(0.1, 0.9))
+
+
 def largest(*values: object) -> float:
     return LAST_PLACES * float(np.max(np.abs(np.concatenate([np.ravel(value) for value in values]))))
 
@@ -223,6 +261,15 @@ TWINS = {
     "chiSquare": Twin(two_laws, lambda p, q: largest(1 / np.array(q)), statistic),
     "deviation": Twin(values_law, lambda values, p: 1e-7 * float(np.max(np.abs(values))), deviation),
     "drawOutcomes": Twin(lambda rng: (law(rng, 5), rng.random(100).tolist()), call=inverted),
+    # below 1e-12 a probability of the best of n is a difference of two powers that are nearly equal
+    "bestOfNKL": Twin(law_rewards_n, lambda p, r, n: 1e-11),
+    "bestOfNReward": Twin(law_rewards_n, lambda p, r, n: n * largest(r)),
+    "withoutTies": Twin(
+        lambda rng: (int(rng.integers(1, 500)),), lambda n: LAST_PLACES, lambda log, n: log(n) - (n - 1) / n
+    ),
+    "tilted": Twin(law_rewards_beta, lambda p, r, beta: 1e-11),
+    "frontier": Twin(law_rewards_betas, lambda p, r, betas: 1e-10),
+    "frontierReward": Twin(law_rewards_kl, lambda p, r, kl: 1e-11 * float(np.ptp(r)), reward_at),
     "cumulativeSum": Twin(lambda rng: (numbers(rng, 57),), lambda values: 57 * largest(values)),
     "dot": Twin(lambda rng: (numbers(rng, 5), numbers(rng, 5)), lambda a, b: largest(np.multiply(a, b))),
     # what is below 1e-300 is subnormal, as above
