@@ -16,6 +16,7 @@ from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.best_of_n import BestOfN
 from rlhw.widgets.bradley_terry import BradleyTerry
 from rlhw.widgets.kl_estimators import KLEstimators
+from rlhw.widgets.overoptimisation import Overoptimisation
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
 from rlhw.widgets.token_by_token import TokenByToken
@@ -74,6 +75,8 @@ def test_the_page_gets_the_ranges_that_python_declares(widget):
         (BestOfN, {"n": 0}, "BestOfN: n must be a whole number from 1 to 64; got 0."),
         (BestOfN, {"rewards": [1, 2, 3]}, "BestOfN: rewards must be a list of 5 numbers, one an arm."),
         (KLEstimators, {"q": [0.5, 0.5, 0]}, "KLEstimators: q must be a number from 0.02 to 1; got 0."),
+        (Overoptimisation, {"way": "dpo"}, "Overoptimisation: way must be one of 'best_of_n', 'rl'; got 'dpo'."),
+        (Overoptimisation, {"size": 64}, "Overoptimisation: size must be one of '64', "),
         (TokenByToken, {"post": 5}, "TokenByToken: post must be one of 0, 1, 2, 3, 4; got 5."),
         (RewardCalibration, {"bins": 2.5}, "RewardCalibration: bins must be a whole number from 2 to 20; got 2.5."),
         (

@@ -20,6 +20,7 @@ from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.best_of_n import BestOfN
 from rlhw.widgets.bradley_terry import BradleyTerry
 from rlhw.widgets.kl_estimators import KLEstimators
+from rlhw.widgets.overoptimisation import FARTHEST, SIZES, Overoptimisation
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
 from rlhw.widgets.token_by_token import EXAMPLES, TokenByToken
@@ -264,6 +265,8 @@ def test_axe_finds_a_slider_that_lost_its_label(write_page, browser_page: Page):
 EXTREMES = [
     KLEstimators(p=[1, 0.02, 0.02], q=[0.02, 0.02, 1], samples=10),
     KLEstimators(p=[1, 0.02, 0.02], q=[0.02, 0.02, 1], samples=400, upside_down=True),
+    *(Overoptimisation(way=way, size=size, root=way == "rl", stop=0) for way in ("rl", "best_of_n") for size in SIZES),
+    *(Overoptimisation(way=way, size=SIZES[0], stop=FARTHEST) for way in ("rl", "best_of_n")),
     BestOfN(n=64, weights=[1, 0.01, 0.01, 0.01, 0.01], rewards=[-1, 4, -1, -1, -1]),
     BestOfN(n=64, weights=[0.01, 1, 1, 1, 1], rewards=[-1, 4, 4, 4, 4]),
     BestOfN(n=1, rewards=[-1, -1, -1, -1, -1]),

@@ -65,6 +65,12 @@ WRONG = {
         ("preferenceProbability", "(first - second) / temperature", "(first - second) * temperature"),
         ("bradleyTerryGradient", "-sigmoid(rejected[i] - score)", "-sigmoid(score - rejected[i])"),
     ],
+    "Overoptimisation": [
+        ("bestOfNForm", "a - b * far", "a + b * far"),
+        ("rlForm", "Math.log(far)", "Math.log10(far)"),
+        ("peakBestOfN", "a / (2 * b)", "a / b"),
+        ("peakRL", "a / b - 1", "a / b"),
+    ],
     "BestOfN": [
         ("bestOfNKL", "Math.log(q / reference[i])", "Math.log(reference[i] / q)"),
         ("bestOfNKL", "upper[i - 1] ** n", "0"),

@@ -16,11 +16,21 @@ from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.best_of_n import BestOfN
 from rlhw.widgets.bradley_terry import BradleyTerry
 from rlhw.widgets.kl_estimators import KLEstimators
+from rlhw.widgets.overoptimisation import Overoptimisation
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
 from rlhw.widgets.token_by_token import TokenByToken
 
-WIDGETS = (SoftmaxPolicy, BaselineEstimates, TokenByToken, BradleyTerry, RewardCalibration, KLEstimators, BestOfN)
+WIDGETS = (
+    SoftmaxPolicy,
+    BaselineEstimates,
+    TokenByToken,
+    BradleyTerry,
+    RewardCalibration,
+    KLEstimators,
+    BestOfN,
+    Overoptimisation,
+)
 RELATIVE = 1e-12
 LAST_PLACES = 1e-14
 
@@ -236,6 +246,16 @@ def law_rewards_kl(rng: np.random.Generator) -> tuple:
     return p.tolist(), rewards.tolist(), float(-np.log(p[rewards.argmax()]) * rng.uniform(0.1, 0.9))
 
 
+def distances_coefficients(rng: np.random.Generator) -> tuple:
+    """Distances, the clone's own among them, and coefficients of either sign."""
+    return [0.0, *rng.uniform(0, 6, 10).tolist()], float(rng.normal(1, 1)), float(rng.normal(0.5, 0.5))
+
+
+def falling(rng: np.random.Generator) -> tuple:
+    """Coefficients of a form that turns."""
+    return float(rng.normal(0.5, 1)), float(rng.uniform(0.05, 2))
+
+
 def largest(*values: object) -> float:
     return LAST_PLACES * float(np.max(np.abs(np.concatenate([np.ravel(value) for value in values]))))
 
@@ -270,6 +290,10 @@ TWINS = {
     "tilted": Twin(law_rewards_beta, lambda p, r, beta: 1e-11),
     "frontier": Twin(law_rewards_betas, lambda p, r, betas: 1e-10),
     "frontierReward": Twin(law_rewards_kl, lambda p, r, kl: 1e-11 * float(np.ptp(r)), reward_at),
+    "bestOfNForm": Twin(distances_coefficients, lambda d, a, b: 50 * largest(a, b)),
+    "rlForm": Twin(distances_coefficients, lambda d, a, b: 50 * largest(a, b)),
+    "peakBestOfN": Twin(falling),
+    "peakRL": Twin(falling),
     "cumulativeSum": Twin(lambda rng: (numbers(rng, 57),), lambda values: 57 * largest(values)),
     "dot": Twin(lambda rng: (numbers(rng, 5), numbers(rng, 5)), lambda a, b: largest(np.multiply(a, b))),
     # what is below 1e-300 is subnormal, as above
