@@ -16,6 +16,8 @@ from conftest import STATE, saved_widgets
 from playwright.sync_api import Page, expect
 from twins import WIDGETS
 
+from rlhw.widgets.aligned_tokens import DATA as ALIGNED
+from rlhw.widgets.aligned_tokens import AlignedTokens
 from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.best_of_n import BestOfN
 from rlhw.widgets.bradley_terry import BradleyTerry
@@ -36,7 +38,9 @@ EXECUTE = """
 import json, sys, nbformat
 from nbclient import NotebookClient
 cells = ["from rlhw.widgets.softmax_policy import SoftmaxPolicy\\nwidget = SoftmaxPolicy()\\nwidget", "widget",
-         "from rlhw.widgets.baseline_estimates import BaselineEstimates\\nBaselineEstimates()"]
+         "from rlhw.widgets.aligned_tokens import DATA as ALIGNED
+from rlhw.widgets.aligned_tokens import AlignedTokens
+from rlhw.widgets.baseline_estimates import BaselineEstimates\\nBaselineEstimates()"]
 notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
 NotebookClient(notebook, kernel_name="python3", timeout=60).execute()
 json.dump([notebook.metadata.widgets, [cell.outputs[-1].data for cell in notebook.cells]], sys.stdout)
@@ -267,6 +271,12 @@ EXTREMES = [
     KLEstimators(p=[1, 0.02, 0.02], q=[0.02, 0.02, 1], samples=400, upside_down=True),
     *(Overoptimisation(way=way, size=size, root=way == "rl", stop=0) for way in ("rl", "best_of_n") for size in SIZES),
     *(Overoptimisation(way=way, size=SIZES[0], stop=FARTHEST) for way in ("rl", "best_of_n")),
+    *(
+        AlignedTokens(post=post, answer=who, position=place)
+        for post, example in enumerate(ALIGNED["examples"])
+        for who, one in example["answers"].items()
+        for place in (1, len(one["steps"]))
+    ),
     BestOfN(n=64, weights=[1, 0.01, 0.01, 0.01, 0.01], rewards=[-1, 4, -1, -1, -1]),
     BestOfN(n=64, weights=[0.01, 1, 1, 1, 1], rewards=[-1, 4, 4, 4, 4]),
     BestOfN(n=1, rewards=[-1, -1, -1, -1, -1]),

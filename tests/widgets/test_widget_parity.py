@@ -65,6 +65,7 @@ WRONG = {
         ("preferenceProbability", "(first - second) / temperature", "(first - second) * temperature"),
         ("bradleyTerryGradient", "-sigmoid(rejected[i] - score)", "-sigmoid(score - rejected[i])"),
     ],
+    "AlignedTokens": [("cumulativeSum", "(sum += value)", "(sum += value * (1 + 1e-9))")],
     "Overoptimisation": [
         ("bestOfNForm", "a - b * far", "a + b * far"),
         ("rlForm", "Math.log(far)", "Math.log10(far)"),

@@ -12,6 +12,7 @@ from unittest import mock
 
 import numpy as np
 
+from rlhw.widgets.aligned_tokens import AlignedTokens
 from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.best_of_n import BestOfN
 from rlhw.widgets.bradley_terry import BradleyTerry
@@ -30,6 +31,7 @@ WIDGETS = (
     KLEstimators,
     BestOfN,
     Overoptimisation,
+    AlignedTokens,
 )
 RELATIVE = 1e-12
 LAST_PLACES = 1e-14
