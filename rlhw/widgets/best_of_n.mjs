@@ -24,21 +24,6 @@ export function withoutTies(n) {
   return Math.log(n) - (n - 1) / n;
 }
 
-export function tilted(p, rewards, beta) {
-  const exponents = rewards.map((reward, i) => Math.log(p[i]) + reward / beta);
-  const highest = Math.max(...exponents);
-  const weights = exponents.map((exponent) => Math.exp(exponent - highest));
-  const whole = cumulativeSum(weights).at(-1);
-  return weights.map((weight) => weight / whole);
-}
-
-// [KLs, rewards] of π* at each β.
-export function frontier(p, rewards, betas) {
-  const laws = betas.map((beta) => tilted(p, rewards, beta));
-  const kl = (law) => cumulativeSum(law.map((q, i) => (q > 0 ? q * Math.log(q / p[i]) : 0))).at(-1);
-  return [laws.map(kl), laws.map((law) => dot(law, rewards))];
-}
-
 // The β whose π* has this KL, by halving: the KL falls as β grows. `kl` must be below that of the best level alone.
 function betaAt(p, rewards, kl) {
   let [low, high] = [1e-3, 1e9];
@@ -63,11 +48,10 @@ const MOST = 64;
 
 function comparison(model) {
   const [n, weights, rewards] = OPTIONS.map((name) => model.get(name));
-  const whole = cumulativeSum(weights).at(-1);
-  const p = weights.map((weight) => weight / whole);
+  const p = shares(weights);
   const { levels, reference, best } = levelsOf(p, rewards, n);
-  const share = (reward) => levels.indexOf(reward); // answers of one level share its chance as the reference does
-  const law = p.map((chance, i) => (best[share(rewards[i])] * chance) / reference[share(rewards[i])]);
+  const level = (reward) => levels.indexOf(reward); // answers of one level share its chance as the reference does
+  const law = p.map((chance, i) => (best[level(rewards[i])] * chance) / reference[level(rewards[i])]);
   const [kl, reward, start] = [bestOfNKL(p, rewards, n), bestOfNReward(p, rewards, n), dot(p, rewards)];
   const flat = levels.length === 1;
   const beta = flat || n === 1 ? Number.POSITIVE_INFINITY : betaAt(p, rewards, kl);

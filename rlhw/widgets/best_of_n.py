@@ -17,15 +17,17 @@ class BestOfN(Widget):
     TWIN: ClassVar[dict[str, str]] = {
         "bestOfNKL": "rlhw.evaluation:best_of_n_kl",
         "bestOfNReward": "rlhw.evaluation:best_of_n_reward",
+        "shares": "numpy:divide",
         "tilted": "rlhw.evaluation:tilted",
         "frontier": "rlhw.evaluation:frontier",
+        "relativeEntropy": "scipy.special:rel_entr",
         "frontierReward": "rlhw.evaluation:frontier",
         "withoutTies": "numpy:log",
         "mean": "numpy:mean",
         "cumulativeSum": "numpy:cumsum",
         "dot": "numpy:dot",
     }
-    _esm = javascript("sums", "best_of_n")
+    _esm = javascript("sums", "frontier", "best_of_n")
 
     n = slider(4, 1, 64, 1, "samples n")
     weights = sliders((0.3, 0.3, 0.2, 0.15, 0.05), 0.01, 1, 0.01, "weight of #", arms=(ANSWERS, ANSWERS))
