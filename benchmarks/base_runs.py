@@ -133,21 +133,16 @@ def base(seed: int, settings: Settings = SETTINGS) -> Base:
 
 
 def grpo(
-    seed: Base,
-    reward: Callable[[Batch], Tensor],
-    beta: float,
-    use: str,
-    *,
-    rollouts: int = ROLLOUTS,
-    rate: float = 1e-3,
-) -> Iterator[tuple[nn.Module, dict[str, float]]]:
-    """GRPO from the clone, with the leave-one-out baseline: (policy, figures) after each rollout of 16 posts with 8 answers."""
-    policy = copy.deepcopy(seed.clone)
+    seed: Base, reward: Callable[[Batch], Tensor], beta: float, use: str, *, rollouts: int = ROLLOUTS, posts: int = 16,
+    rate: float = 1e-3, start: nn.Module | None = None,
+) -> Iterator[tuple[nn.Module, dict[str, float]]]:  # fmt: skip
+    """GRPO, leave-one-out, from the clone or another start: (policy, figures) after each rollout, with 8 answers to a post."""
+    policy = copy.deepcopy(start or seed.clone)
     optimizer = torch.optim.AdamW(policy.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.0)
-    schedule = LambdaLR(optimizer, warmup_decay(3, rollouts + 1, 0.05))
+    schedule = LambdaLR(optimizer, warmup_decay(min(3, rollouts), rollouts + 1, 0.05))
     config = GRPOConfig(max_new_tokens=seed.settings.max_new_tokens, eos_id=seed.tokenizer.eos_token_id, epochs=2)
     generator = torch.Generator().manual_seed(seed.seed)
-    batches = seed.batches(rollouts, 16, use)
+    batches = seed.batches(rollouts, posts, use)
     loop = train_grpo(policy, seed.clone, reward, batches, optimizer, config, generator=generator, kl=FixedKL(beta))
     for figures in loop:
         schedule.step()

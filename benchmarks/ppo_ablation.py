@@ -111,8 +111,8 @@ def forum_metrics(runs: dict[str, list[dict]]) -> dict[str, dict]:
     """The entries of the small forum."""
     full = runs[FULL]
     metrics = {
-        "answers": cards.metric("sampled answers of each run on the small forum", ROLLOUTS * PROMPTS * RECIPE.k),
-        "rollouts": cards.metric("rollouts of each run on the small forum", ROLLOUTS),
+        "answers": cards.metric("sampled answers of each run on the small forum", float(ROLLOUTS * PROMPTS * RECIPE.k)),
+        "rollouts": cards.metric("rollouts of each run on the small forum", float(ROLLOUTS)),
         "seconds": cards.metric("CPU seconds of a training", [run["seconds"] for run in full], unit="s"),
     }
     outside = 0
@@ -125,14 +125,14 @@ def forum_metrics(runs: dict[str, list[dict]]) -> dict[str, dict]:
             [run["clipped"] for run in found],
         )
         metrics[f"{name}_stopped"] = cards.metric(
-            f"seeds that met a loss that is not finite, {what}", sum(run["rollouts"] < ROLLOUTS for run in found)
+            f"seeds that met a loss that is not finite, {what}", float(sum(run["rollouts"] < ROLLOUTS for run in found))
         )
         if name != FULL:
             entry = change(f"change of the share, 95 % t interval of five paired differences, {what}", found, full)
             metrics[f"{name}_change"] = entry
             outside += (entry["low"] > 0 or entry["high"] < 0) and name != "nothing"
     metrics["outside"] = cards.metric(
-        f"details of {len(runs) - 2} whose interval does not hold 0", outside,
+        f"details of {len(runs) - 2} whose interval does not hold 0", float(outside),
         note=f"of so many 95 % intervals {0.05 * (len(runs) - 2):.1f} are expected to miss 0 by luck where nothing matters",
     )  # fmt: skip
     return metrics

@@ -127,14 +127,16 @@ def train(
     max_new_tokens: int,
     eos_id: int | None,
     generator: torch.Generator,
+    reference: nn.Module | None = None,
 ) -> Iterator[dict[str, float]]:
-    """PPO from this policy, which is its own reference, by this recipe: yields what `train_ppo` yields, after each rollout.
+    """PPO from this policy by this recipe: yields what `train_ppo` yields, after each rollout. reference: None is the policy as it
+    comes in.
 
     prompts: (tokens, mask) or (tokens, mask, baseline "B") of each rollout, `rollouts` of them; the baseline counts where the
     recipe asks for one. The policy may be a language model with `base_model`, or a `TabularLM`. Raises ValueError where a recipe
     with a baseline gets none, and what `train_ppo` and `freeze` raise.
     """
-    reference, trunk = copy.deepcopy(policy), _trunk(policy)
+    reference, trunk = reference or copy.deepcopy(policy), _trunk(policy)
     value = ValueModel(trunk if recipe.shared else copy.deepcopy(trunk))
     if recipe.head:
         nn.init.normal_(value.head.weight, std=recipe.head, generator=generator)

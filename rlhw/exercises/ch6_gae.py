@@ -5,10 +5,9 @@ import numpy as np
 from rlhw.exercises.question import Part, Question, Wrong, close
 
 TEXT = r"""
-A critic says before each token $y_{t+1}$ what it expects the rest of the answer to earn: its value $V_t$. Token by
-token it is too low or too high by $\delta_t = r_t + \gamma V_{t+1} - V_t$, where $r_t$ is the reward of the token
-that was written next. The advantage of a token joins its own $\delta$ with those that follow, each step further
-counting for less:
+Tokens are counted from 0 here. Before each token $t$ a critic says what it expects the answer to earn from there on,
+its value $V_t$. Then the token is written and earns $r_t$. The critic was off by $\delta_t = r_t + \gamma V_{t+1} -
+V_t$. The advantage of a token joins its own $\delta$ with those that follow, each step further counting for less:
 
 $A_t = \delta_t + \gamma\lambda\,\delta_{t+1} + (\gamma\lambda)^2\,\delta_{t+2} + \dots$ up to the answer's last token.
 

@@ -13,24 +13,24 @@ respect to $\theta$, the drawn answers held fast; many such gradients are averag
 Let $d_t = \log\pi_\theta(y_t\mid x, y_{<t}) - \log\pi_{\text{ref}}(y_t\mid x, y_{<t})$ be the log-ratio of a token and
 $d = \sum_t d_t$ that of the answer. "Held fast" numbers are not differentiated.
 
-- **a**: $k_1$ of the answer: $d$
-- **b**: $k_2$ of the answer: $\frac12 d^2$
-- **c**: $k_3$ of the answer: $e^{-d} - 1 + d$
-- **d**: $k_2$ of each token, summed: $\sum_t \frac12 d_t^2$
-- **e**: $k_3$ of each token, summed, as in GRPO: $\sum_t (e^{-d_t} - 1 + d_t)$
-- **f**: each token's log-probability times the KL to go, $\sum_t \log\pi_\theta(y_t\mid x, y_{<t})\,(d_t + d_{t+1} +
+- **1**: $k_1$ of the answer: $d$
+- **2**: $k_2$ of the answer: $\frac12 d^2$
+- **3**: $k_3$ of the answer: $e^{-d} - 1 + d$
+- **4**: $k_2$ of each token, summed: $\sum_t \frac12 d_t^2$
+- **5**: $k_3$ of each token, summed, as in GRPO: $\sum_t (e^{-d_t} - 1 + d_t)$
+- **6**: each token's log-probability times the KL to go, $\sum_t \log\pi_\theta(y_t\mid x, y_{<t})\,(d_t + d_{t+1} +
   \dots)$, the bracket held fast
-- **g**: each token's log-probability times its own log-ratio, $\sum_t \log\pi_\theta(y_t\mid x, y_{<t})\,d_t$, with $d_t$
+- **7**: each token's log-probability times its own log-ratio, $\sum_t \log\pi_\theta(y_t\mid x, y_{<t})\,d_t$, with $d_t$
   held fast
-- **h**: the cloning loss, $-\log\pi_\theta(y\mid x)$; here alone the answers are drawn from $\pi_{\text{ref}}$
+- **8**: the cloning loss, $-\log\pi_\theta(y\mid x)$; here alone the answers are drawn from $\pi_{\text{ref}}$
 
-Worked: the loss $d$ times $d$ held fast has the same gradient as **b**, $d\,\nabla\log\pi_\theta(y\mid x)$. Answer with
-a dictionary from letters to "pi-ref" (the mean is the gradient of $\operatorname{KL}(\pi_\theta\,\Vert\,\pi_{\text{ref}})$),
+Worked: the loss $d$ times $d$ held fast has the same gradient as **2**, $d\,\nabla\log\pi_\theta(y\mid x)$. Answer with
+a dictionary from numbers to "pi-ref" (the mean is the gradient of $\operatorname{KL}(\pi_\theta\,\Vert\,\pi_{\text{ref}})$),
 "ref-pi" (of $\operatorname{KL}(\pi_{\text{ref}}\,\Vert\,\pi_\theta)$), "zero" (it is 0 whatever the policy) or "neither".
 """
 
 STUB = """
-answer = None  # such as {"a": "pi-ref", "b": "zero", ...}
+answer = None  # such as {1: "pi-ref", 2: "zero", ...}
 """
 
 SYMBOLS, STEPS = 2, 2
@@ -59,24 +59,24 @@ def computed(seed=6):
         return numerical_gradient(lambda logits: float(loss(token_logprobs(logits))), here)
 
     losses = {
-        "a": lambda p: drawn @ (p - ref).sum(1),
-        "b": lambda p: drawn @ ((p - ref).sum(1) ** 2 / 2),
-        "c": lambda p: drawn @ k3((p - ref).sum(1)),
-        "d": lambda p: drawn @ ((p - ref) ** 2 / 2).sum(1),
-        "e": lambda p: drawn @ k3(p - ref).sum(1),
-        "f": lambda p: drawn @ (p * to_go).sum(1),
-        "g": lambda p: drawn @ (p * (held - ref)).sum(1),
-        "h": lambda p: -drawn_ref @ p.sum(1),
+        "1": lambda p: drawn @ (p - ref).sum(1),
+        "2": lambda p: drawn @ ((p - ref).sum(1) ** 2 / 2),
+        "3": lambda p: drawn @ k3((p - ref).sum(1)),
+        "4": lambda p: drawn @ ((p - ref) ** 2 / 2).sum(1),
+        "5": lambda p: drawn @ k3(p - ref).sum(1),
+        "6": lambda p: drawn @ (p * to_go).sum(1),
+        "7": lambda p: drawn @ (p * (held - ref)).sum(1),
+        "8": lambda p: -drawn_ref @ p.sum(1),
     }
     targets = {
         "pi-ref": slope(lambda p: np.exp(p.sum(1)) @ (p - ref).sum(1)),
         "ref-pi": slope(lambda p: drawn_ref @ (ref - p).sum(1)),
         "zero": np.zeros(here.shape),
     }
-    slopes = {letter: slope(loss) for letter, loss in losses.items()}
+    slopes = {number: slope(loss) for number, loss in losses.items()}
     return {
-        letter: next((name for name, target in targets.items() if np.allclose(found, target, atol=1e-7)), "neither")
-        for letter, found in slopes.items()
+        number: next((name for name, target in targets.items() if np.allclose(found, target, atol=1e-7)), "neither")
+        for number, found in slopes.items()
     }
 
 
@@ -105,14 +105,14 @@ def agrees(got, known):
 
 
 TRUE = {
-    "a": "zero",
-    "b": "pi-ref",
-    "c": "ref-pi",
-    "d": "neither",
-    "e": "neither",
-    "f": "pi-ref",
-    "g": "neither",
-    "h": "ref-pi",
+    "1": "zero",
+    "2": "pi-ref",
+    "3": "ref-pi",
+    "4": "neither",
+    "5": "neither",
+    "6": "pi-ref",
+    "7": "neither",
+    "8": "ref-pi",
 }
 OTHER_KL = {"pi-ref": "ref-pi", "ref-pi": "pi-ref"}
 
@@ -131,17 +131,17 @@ QUESTION = Question(
     parts=(Part("eight losses", 8, cases=1),),
     right={
         "value": TRUE,
-        "capital letters, another order": {key.upper(): value.upper() for key, value in reversed(TRUE.items())},
+        "numbers, capital letters, another order": {int(key): value.upper() for key, value in reversed(TRUE.items())},
         "signs": {key: value.replace("pi", "π").replace("-", "‖").replace("zero", "0") for key, value in TRUE.items()},
         "written out": {
-            "a": 0,
-            "b": "KL(pi || ref)",
-            "c": "KL(ref || pi)",
-            "d": "neither",
-            "e": "neither ",
-            "f": "KL(pi || ref)",
-            "g": "neither",
-            "h": "KL(ref || pi)",
+            "1": 0,
+            "2": "KL(pi || ref)",
+            "3": "KL(ref || pi)",
+            "4": "neither",
+            "5": "neither ",
+            "6": "KL(pi || ref)",
+            "7": "neither",
+            "8": "KL(ref || pi)",
         },
     },
     wrong={
@@ -151,62 +151,63 @@ QUESTION = Question(
             "reference makes the other one small.",
         ),
         "k1 as a value": Wrong(
-            TRUE | {"a": "pi-ref"},
-            "Look at a again: the mean of d is the KL, but its gradient with the answers held fast is the mean of "
+            TRUE | {"1": "pi-ref"},
+            "Look at 1 again: the mean of d is the KL, but its gradient with the answers held fast is the mean of "
             "∇log π. What is that under π itself?",
         ),
         "k2 only nearly": Wrong(
-            TRUE | {"b": "neither"},
-            "Look at b again: as a value k2 is only nearly the KL, but here its gradient counts. It is d ∇log π, with "
+            TRUE | {"2": "neither"},
+            "Look at 2 again: as a value k2 is only nearly the KL, but here its gradient counts. It is d ∇log π, with "
             "a mean that you know from REINFORCE with d for the reward.",
         ),
         "k3 as a value": Wrong(
-            TRUE | {"c": "pi-ref"},
-            "Look at c again: the mean of k3 is KL(π ‖ ref), its gradient is not. One of the three terms gives (1 - "
-            "e^-d) ∇log π: under which law is that a mean of scores?",
+            TRUE | {"3": "pi-ref"},
+            "Look at 3 again: the mean of k3 is KL(π ‖ ref), its gradient is not. Differentiated it gives (1 - e^-d) "
+            "∇log π: under which law is e^-d ∇log π a mean of scores?",
         ),
         "values for gradients": Wrong(
-            TRUE | {"a": "pi-ref", "b": "neither", "c": "pi-ref"},
-            "For a, b and c you said what their values estimate. With the answers held fast, the gradient of an "
+            TRUE | {"1": "pi-ref", "2": "neither", "3": "pi-ref"},
+            "For 1, 2 and 3 you said what their values estimate. With the answers held fast, the gradient of an "
             "unbiased estimate need not be the gradient of what it estimates.",
         ),
         "tokens like answers": Wrong(
-            TRUE | {"d": "pi-ref", "e": "ref-pi", "g": "pi-ref"},
-            "You took d, e and g for sums of what holds of answers. But a token also decides which tokens can follow, "
+            TRUE | {"4": "pi-ref", "5": "ref-pi", "7": "pi-ref"},
+            "You took 4, 5 and 7 for sums of what holds of answers. But a token also decides which tokens can follow, "
             "and the KL that comes later has no part in its weight.",
         ),
         "token k2 exact": Wrong(
-            TRUE | {"d": "pi-ref"},
-            "Look at d again: its gradient is the sum of d_t ∇log π(y_t). What the token did to the KL of later "
-            "tokens is missing. You said of another letter with the same gradient that it is neither.",
+            TRUE | {"4": "pi-ref"},
+            "Look at 4 again: its gradient is the sum of d_t ∇log π(y_t). What the token did to the KL of later "
+            "tokens is missing. You said of another loss with the same gradient that it is neither.",
         ),
         "token k3 exact": Wrong(
-            TRUE | {"e": "ref-pi"},
-            "Look at e again: 1 - e^-d_t swaps the token's law for the reference's, but its prefix still comes from "
+            TRUE | {"5": "ref-pi"},
+            "Look at 5 again: 1 - e^-d_t swaps the token's law for the reference's, but its prefix still comes from "
             "the policy.",
         ),
         "GRPO descends the KL": Wrong(
-            TRUE | {"e": "pi-ref"},
-            "Look at e again: the value of the summed k3 is KL(π ‖ ref) on average, and that is what one sees in a "
+            TRUE | {"5": "pi-ref"},
+            "Look at 5 again: the value of the summed k3 is KL(π ‖ ref) on average, and that is what one sees in a "
             "plot. Its gradient is another matter.",
         ),
         "to go is unnecessary": Wrong(
-            TRUE | {"f": "neither"},
-            "Look at f again: it is REINFORCE with d for the reward, where the log-ratios of past tokens were left "
+            TRUE | {"6": "neither"},
+            "Look at 6 again: it is REINFORCE with d for the reward, where the log-ratios of past tokens were left "
             "out. Why may they be left out?",
         ),
         "own ratio is enough": Wrong(
-            TRUE | {"g": "pi-ref"},
-            "Look at g again: a token's weight holds only its own log-ratio. What it causes later counts too, as in f.",
+            TRUE | {"7": "pi-ref"},
+            "Look at 7 again: a token's weight holds only its own log-ratio. What it causes later counts too, as in "
+            "6.",
         ),
         "cloning as neither": Wrong(
-            TRUE | {"h": "neither"},
-            "Look at h again: the cloning loss is a cross-entropy. Which KL, and which number that does not depend on "
+            TRUE | {"8": "neither"},
+            "Look at 8 again: the cloning loss is a cross-entropy. Which KL, and which number that does not depend on "
             "θ, is it the sum of?",
         ),
         "cloning as zero": Wrong(
-            TRUE | {"h": "zero"},
-            "Look at h again: the mean of ∇log π is 0 under π itself. Here the answers come from the reference.",
+            TRUE | {"8": "zero"},
+            "Look at 8 again: the mean of ∇log π is 0 under π itself. Here the answers come from the reference.",
         ),
     },
     agrees=agrees,

@@ -6,16 +6,18 @@ from rlhw.exercises.question import Part, Question, Wrong
 from rlhw.laws import numerical_gradient
 
 TEXT = r"""
-DPO's loss on a comparison is $-\log\sigma(m)$ with the margin
+DPO's loss on a comparison is $-\log\sigma(\Delta)$ with the margin
 
-$m = \beta\log\frac{\pi(y_+\mid x)}{\pi_{\text{ref}}(y_+\mid x)} - \beta\log\frac{\pi(y_-\mid
-x)}{\pi_{\text{ref}}(y_-\mid x)}, \qquad \sigma(m) = \frac1{1 + e^{-m}}.$
+$\Delta = \beta_{\text{DPO}}\log\frac{\pi(y_+\mid x)}{\pi_{\text{ref}}(y_+\mid x)} -
+\beta_{\text{DPO}}\log\frac{\pi(y_-\mid x)}{\pi_{\text{ref}}(y_-\mid x)}, \qquad \sigma(\Delta) = \frac1{1 +
+e^{-\Delta}}.$
 
 Take $\log\pi(y_+\mid x)$ and $\log\pi(y_-\mid x)$ for two numbers that can be moved freely. Differentiate the loss with
 respect to each, with pencil and paper, and write `dpo_gradient(chosen, rejected, ref_chosen, ref_rejected, beta)`. The
-first two arrays hold the two log-probabilities of N comparisons, the others those of the reference. Return two arrays
-of N numbers: the derivative of each comparison's loss with respect to its chosen log-probability, and that with
-respect to its rejected one. Both must also be right where the margin is a thousand, of either sign.
+first two arrays hold the two log-probabilities of N comparisons, the next two those under the reference, and `beta` is
+$\beta_{\text{DPO}}$. Return two arrays of N numbers: the derivative of each comparison's loss with respect to its
+chosen log-probability, and that with respect to its rejected one. Both must also be right where the margin is a
+thousand, of either sign.
 
 Before you write: what are the signs, and for which comparisons are the numbers large?
 """
@@ -178,8 +180,8 @@ QUESTION = Question(
         ),
         "own probability": Wrong(
             pulling(lambda ratio, beta: beta * sigma(beta * ratio)),
-            "Your numbers are largest for comparisons that are learned already. The derivative of -log σ(m) is "
-            "-σ(-m): the probability that the policy gives to the other choice.",
+            "Your numbers are largest for comparisons that are learned already. The derivative of -log σ(Δ) is "
+            "-σ(-Δ): the probability that the policy gives to the other choice.",
         ),
         "derivative of sigma": Wrong(
             pulling(lambda ratio, beta: beta * sigma(beta * ratio) * sigma(-beta * ratio)),
@@ -230,7 +232,7 @@ QUESTION = Question(
         "overflows": Wrong(
             pulling(lambda ratio, beta: beta * np.exp(-beta * ratio) / (1.0 + np.exp(-beta * ratio))),
             "Right for ordinary margins, but nan where the rejected answer leads by a thousand: an infinite number "
-            "was divided by an infinite one. Write σ(-m) with e to the power of m below the line.",
+            "was divided by an infinite one. Write σ(-Δ) with e to the power of Δ below the line.",
         ),
     },
 )

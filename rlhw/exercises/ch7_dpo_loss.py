@@ -8,15 +8,18 @@ import numpy as np
 from rlhw.exercises.question import Part, Question, Wrong
 
 TEXT = r"""
-In each of N comparisons $y_+$ was chosen and $y_-$ rejected. DPO takes $\beta\log\frac{\pi(y\mid x)}{\pi_{\text{ref}}(y\mid
-x)}$ for the reward of an answer, and its loss on a comparison is the Bradley-Terry loss of these rewards,
+In each of N comparisons $y_+$ was chosen and $y_-$ rejected. DPO takes $\beta_{\text{DPO}}\log\frac{\pi(y\mid
+x)}{\pi_{\text{ref}}(y\mid x)}$ for the reward of an answer, and its loss on a comparison is the Bradley-Terry loss of
+these rewards,
 
-$-\log\sigma\Bigl(\beta\log\frac{\pi(y_+\mid x)}{\pi_{\text{ref}}(y_+\mid x)} - \beta\log\frac{\pi(y_-\mid
-x)}{\pi_{\text{ref}}(y_-\mid x)}\Bigr), \qquad \sigma(\Delta) = \frac1{1 + e^{-\Delta}}.$
+$-\log\sigma\Bigl(\beta_{\text{DPO}}\log\frac{\pi(y_+\mid x)}{\pi_{\text{ref}}(y_+\mid x)} -
+\beta_{\text{DPO}}\log\frac{\pi(y_-\mid x)}{\pi_{\text{ref}}(y_-\mid x)}\Bigr), \qquad \sigma(\Delta) = \frac1{1 +
+e^{-\Delta}}.$
 
 Write `dpo_loss(chosen, rejected, ref_chosen, ref_rejected, beta)`. The first two arrays hold the N log-probabilities
-(not probabilities) of the answers under the policy, the other two those under the reference. Return the N losses, one
-a comparison, in nats. They must also be right where the difference of the rewards is a thousand, of either sign.
+(not probabilities) of the answers under the policy, the next two those under the reference, and `beta` is
+$\beta_{\text{DPO}}$. Return the N losses, one a comparison, in nats. They must also be right where the difference of
+the rewards is a thousand, of either sign.
 """
 
 STUB = """
