@@ -6,7 +6,7 @@ import math
 import torch
 from torch import Tensor
 
-from benchmarks.small_problem import ANSWERS, BETA, K, LENGTH, PROMPTS, SYMBOLS, Problem, prompts
+from benchmarks.small_problem import ANSWERS, BETA, LENGTH, PROMPTS, SYMBOLS, K, Problem, prompts
 from rlhw.grpo import rloo_advantages
 from rlhw.logprobs import kl_estimate, masked_sum, response_logits, response_logprobs, sequence_logprobs, token_logprobs
 from rlhw.ppo import clipped_policy_loss, gae, shaped_rewards
@@ -72,7 +72,9 @@ def lambdas(seed: int) -> dict[str, float]:
             mean = mean_gradient(advantages, scores, chances, prefixes)
             second = float((chances * (advantages.square() * scores.square().sum(-1)).sum(-1)).sum())
             found[f"{name}_{lam:g}_bias"] = float((mean - true).norm() / true.norm())
-            found[f"{name}_{lam:g}_noise"] = math.sqrt((second - float(mean.square().sum())) / float(true.square().sum()))
+            found[f"{name}_{lam:g}_noise"] = math.sqrt(
+                (second - float(mean.square().sum())) / float(true.square().sum())
+            )
     return found
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.small_problem import K, METHODS, PROMPTS, ROLLOUTS, WIDTH, Problem, curve
+from benchmarks.small_problem import METHODS, PROMPTS, ROLLOUTS, WIDTH, K, Problem, curve
 from benchmarks.steps_exact import UPDATES, estimators, lambdas, losses, one_rollout
 from rlhw import cards
 
@@ -64,7 +64,9 @@ def main() -> int:
     metrics = over_seeds(lambdas, "lambda", "gradient from one answer, critic and λ, bias or noise over its length")
     metrics |= followed()
     metrics |= over_seeds(estimators, "value", "k1, k2, k3 as values, over the KL (and the KL itself, nats)")
-    metrics |= over_seeds(losses, "loss", "distance of the mean gradient from that of KL(π‖ref) or KL(ref‖π), as a share")
+    metrics |= over_seeds(
+        losses, "loss", "distance of the mean gradient from that of KL(π‖ref) or KL(ref‖π), as a share"
+    )
     metrics["answers"] = cards.metric("answers that each method samples", len(PROMPTS) * WIDTH * K * ROLLOUTS)
     metrics |= runs()
     cards.write(

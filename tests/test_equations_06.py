@@ -50,7 +50,11 @@ def problems(seed=6, count=3):
     """Logits of a policy, of a reference and of another policy, a reward for each answer, and β."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
-        yield *rng.standard_normal((3, 3 * len(ROWS_OF))), 1.3 * rng.standard_normal(len(ANSWERS)), rng.uniform(0.2, 1.1)
+        yield (
+            *rng.standard_normal((3, 3 * len(ROWS_OF))),
+            1.3 * rng.standard_normal(len(ANSWERS)),
+            rng.uniform(0.2, 1.1),
+        )
 
 
 def objective(theta, ref, rewards, beta):
@@ -99,7 +103,9 @@ def test_example_tilt(equation):
 
     def check(numbers):
         policies = ref, np.array([0, 0, 1.0]), np.array([0.25, 0.25, 0.5])
-        earned = [sum(p * (r - math.log(p / q)) for p, q, r in zip(pi, ref, rewards, strict=True) if p) for pi in policies]
+        earned = [
+            sum(p * (r - math.log(p / q)) for p, q, r in zip(pi, ref, rewards, strict=True) if p) for pi in policies
+        ]
         assert np.allclose(numbers, earned, atol=5e-4)
 
     equation.holds(check, [0.520, 0.0, 0.693])
@@ -440,7 +446,9 @@ def test_adaptive_kl(equation):
                 assert_close(move(share * target), expected * n / horizon, "the step of β", TOLERANCE)
                 control = AdaptiveKL(beta, target, horizon)
                 control.update(share * target, float(n))
-                assert_close(float(formula(share * target, target, beta, n, horizon)), control.beta, "library", TOLERANCE)
+                assert_close(
+                    float(formula(share * target, target, beta, n, horizon)), control.beta, "library", TOLERANCE
+                )
 
     def page(seen, target, beta, n, horizon):
         return beta * (1 + np.clip(seen / target - 1, -0.2, 0.2) * n / horizon)
