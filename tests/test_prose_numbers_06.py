@@ -95,3 +95,20 @@ def test_the_critic_does_not_pay_for_itself_on_the_forum():
     assert "The critic does not pay for itself there" in text_of(CHAPTER)
     for kind in ("", "_learned"):
         assert metrics[f"ppo{kind}"]["value"] <= metrics[f"grpo{kind}"]["value"]
+
+
+def test_which_details_matter():
+    metrics, text = cards.read("ppo_ablation")["metrics"], text_of(CHAPTER)
+    outside = [
+        n for n, e in metrics.items() if n.endswith("_change") and "_table" not in n and e["low"] * e["high"] > 0
+    ]
+    assert "intervals miss 0, where luck alone would give less than one. They are" in text
+    assert sorted(outside) == ["everything_change", "lambda_zero_change", "own_trunk_change"]
+    assert metrics["outside"]["value"] == len(outside)
+    assert "costs more than everything that was gained" in text
+    assert -metrics["lambda_zero_change"]["value"] > metrics["full_share"]["value"]
+    assert "The clip's interval is wide and holds 0" in text
+    assert metrics["clip_change"]["low"] < -0.5 < 0 < metrics["clip_change"]["high"]
+    for name in ("whiten", "grad_norm", "all_blocks", "critic"):
+        assert metrics[f"{name}_change"]["low"] < 0 < metrics[f"{name}_change"]["high"]
+    assert metrics["value_clip_change"]["high"] == metrics["value_clip_change"]["low"] == 0
