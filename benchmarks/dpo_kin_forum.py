@@ -5,7 +5,6 @@ One seed is one short clone, the annotator's votes on its summaries, and each lo
 
 import copy
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import torch
@@ -23,13 +22,12 @@ from rlhw.pipeline.jobs import parts
 from rlhw.pipeline.sampled import sample
 from rlhw.training import warmup_decay
 
-CONTEXT, WORDS, BETA, TAU, SMOOTHING = 160, 44, 0.25, 0.5, 0.1
-CLONING, CLONING_SIZE, CLONING_RATE = 80, 24, 2e-3
-PROMPTS, K, SIZE, EPOCHS, RATE = 256, 4, 16, 2, 2e-4
-HELD_OUT, ANSWERS = 64, 8
+CONTEXT, WORDS, BETA, TAU = 160, 44, 0.25, 0.5
+CLONING, CLONING_SIZE, CLONING_RATE = 60, 20, 2e-3
+PROMPTS, K, SIZE, EPOCHS, RATE = 192, 4, 16, 2, 2e-4
+HELD_OUT, ANSWERS = 40, 8
 METHODS: dict[str, tuple[Callable, float]] = {
     "dpo": (dpo_loss, BETA / TAU),
-    "smoothed": (partial(dpo_loss, label_smoothing=SMOOTHING), BETA / TAU),
     "ipo": (ipo_loss, BETA / (4 * TAU)),
     "kto": (kto_pair_loss, BETA / TAU),
 }
@@ -121,7 +119,7 @@ def one(seed: int) -> dict[str, dict[str, float]]:
         found[method] = look(policy) | moved(policy, reference, held_out, chances)
     best = best_objective(
         policies["dpo"], reference, reward, tokens, mask, beta=BETA, objective=found["clone"]["objective"], samples=64,
-        most=128, max_new_tokens=WORDS, eos_id=tokenizer.eos_token_id, generator=torch.Generator().manual_seed(seed),
+        most=64, max_new_tokens=WORDS, eos_id=tokenizer.eos_token_id, generator=torch.Generator().manual_seed(seed),
     )  # fmt: skip
     start = found["clone"]["objective"]
     for method in METHODS:
