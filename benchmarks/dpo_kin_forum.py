@@ -48,7 +48,9 @@ def clone(seed: int) -> tuple[nn.Module, Callable, Forum]:
     raise AssertionError("there are demonstrations for every step")
 
 
-def asked(model: nn.Module, tokenizer: Callable, forum: Forum, seed: int, split: str, count: int) -> tuple[Batch, Tensor]:
+def asked(
+    model: nn.Module, tokenizer: Callable, forum: Forum, seed: int, split: str, count: int
+) -> tuple[Batch, Tensor]:
     """(K summaries of this model for each of so many posts, their gold rewards)."""
     texts = forum.prompts(count, split, np.random.default_rng(seed))
     tokens, mask = collate_prompts(texts, tokenizer, CONTEXT - WORDS)
@@ -61,9 +63,10 @@ def asked(model: nn.Module, tokenizer: Callable, forum: Forum, seed: int, split:
 
 def voted(gold: Tensor, seed: int) -> Tensor:
     """One vote "B K K" on each pair of summaries of a post."""
-    first = torch.rand(gold.shape[0], K, K, generator=torch.Generator().manual_seed(seed)) < (
-        (gold[:, :, None] - gold[:, None, :]) / TAU
-    ).sigmoid()
+    first = (
+        torch.rand(gold.shape[0], K, K, generator=torch.Generator().manual_seed(seed))
+        < ((gold[:, :, None] - gold[:, None, :]) / TAU).sigmoid()
+    )
     upper = torch.ones(K, K).triu(1)
     return first * upper + (~first * upper).mT
 
@@ -96,7 +99,7 @@ def moved(policy: nn.Module, reference: nn.Module, batch: Batch, chances: Tensor
 
 
 def one(seed: int) -> dict[str, dict[str, float]]:
-    """All losses of one seed, measured on held-out posts: movement on summaries of the clone, reward, KL and share of J* - J_ref."""
+    """All losses of one seed, measured on held-out posts: log-probabilities of the clone's summaries, reward, KL and share."""
     reference, tokenizer, forum = clone(seed)
     batch, gold = asked(reference, tokenizer, forum, 1000 + seed, "train", PROMPTS)
     votes = batch, voted(gold, seed)

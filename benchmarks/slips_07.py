@@ -115,7 +115,7 @@ def ipo_margin(share: float) -> float:
 
 
 def lapse_margin(loss: Callable) -> float:
-    """The margin of least loss on the votes of an annotator who means 2 and lapses: a tenth of the votes are the wrong way round."""
+    """The margin of least loss on votes of an annotator who means 2, of which a tenth are turned round."""
     share = 0.9 / (1 + np.exp(-2.0)) + 0.1 / (1 + np.exp(2.0))
     return float(minimize(lambda m: loss(m[0], share), [0.5], tol=1e-12).x[0])
 
@@ -212,6 +212,4 @@ SLIPS = {
 }  # fmt: skip
 
 if __name__ == "__main__":
-    write_card(
-        "07", "The slips of chapter 7, measured", SLIPS, ["rlhw.dpo", "rlhw.evaluation", "benchmarks.slips_07"]
-    )
+    write_card("07", "The slips of chapter 7, measured", SLIPS, ["rlhw.dpo", "rlhw.evaluation", "benchmarks.slips_07"])

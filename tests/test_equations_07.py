@@ -64,8 +64,8 @@ def numerically_best(reference, rewards, beta):
     return policy(best.x), -float(best.fun)
 
 
-@pytest.mark.equation("eq-example-tilt", way="enumeration")
-def test_example_tilt(equation):
+@pytest.mark.equation("eq-example-best", way="enumeration")
+def test_example_best(equation):
     def check(z, policy):
         weights = [p * math.exp(r / BETA) for p, r in zip(REFERENCE, REWARDS, strict=True)]
         assert abs(z - sum(weights)) < 5e-4

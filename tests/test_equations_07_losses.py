@@ -18,7 +18,12 @@ def worlds(seed=17):
     """(reference, rewards, beta, tau) of K answers."""
     rng = np.random.default_rng(seed)
     for k in (2, 3, 5):
-        yield rng.dirichlet(2 * np.ones(k)), rng.standard_normal(k), float(rng.uniform(0.3, 1.2)), float(rng.uniform(0.4, 1.5))
+        yield (
+            rng.dirichlet(2 * np.ones(k)),
+            rng.standard_normal(k),
+            float(rng.uniform(0.3, 1.2)),
+            float(rng.uniform(0.4, 1.5)),
+        )
 
 
 def best_of(reference, rewards, beta):
@@ -32,13 +37,16 @@ def best_of(reference, rewards, beta):
 
 
 def fitted(loss_of_pair, reference, chances):
-    """The law whose log-ratios have the least mean loss over all pairs, `loss_of_pair(ratio_won, ratio_lost)` in shares `chances`."""
+    """The law of least mean loss over all pairs: `loss_of_pair(ratio_won, ratio_lost, i, j)` in shares `chances`."""
     k = len(reference)
 
     def cost(z):
         ratios = log_softmax(z) - np.log(reference)
         return sum(
-            chances[i, j] * float(loss_of_pair(ratios[i], ratios[j], i, j)) for i in range(k) for j in range(k) if i != j
+            chances[i, j] * float(loss_of_pair(ratios[i], ratios[j], i, j))
+            for i in range(k)
+            for j in range(k)
+            if i != j
         )
 
     return softmax(minimize(cost, np.log(reference), tol=1e-16, options={"gtol": 1e-10, "maxiter": 2000}).x)
@@ -56,7 +64,9 @@ def test_z_cancels(equation):
             for i in range(len(rewards)):
                 for j in range(len(rewards)):
                     law = "the difference of two rewards"
-                    assert_close(formula(best[i], best[j], reference[i], reference[j], beta), rewards[i] - rewards[j], law, 1e-5)
+                    assert_close(
+                        formula(best[i], best[j], reference[i], reference[j], beta), rewards[i] - rewards[j], law, 1e-5
+                    )
 
     def library(p, q, ref_p, ref_q, beta):
         values = torch.tensor([[p, q], [ref_p, ref_q]], dtype=torch.float64).log()
@@ -135,7 +145,9 @@ def test_dpo_gradient(equation):
     equation.rejects("sign flipped", check, lambda beta, d, won, lost: beta * expit(-beta * d) * (won - lost))
     equation.rejects("sigma of the margin", check, lambda beta, d, won, lost: -beta * expit(beta * d) * (won - lost))
     equation.rejects("beta forgotten in front", check, lambda beta, d, won, lost: -expit(-beta * d) * (won - lost))
-    equation.rejects("winner and loser swapped", check, lambda beta, d, won, lost: -beta * expit(-beta * d) * (lost - won))
+    equation.rejects(
+        "winner and loser swapped", check, lambda beta, d, won, lost: -beta * expit(-beta * d) * (lost - won)
+    )
 
 
 @pytest.mark.equation("eq-example-dpo", way="closed form")

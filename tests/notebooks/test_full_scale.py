@@ -71,7 +71,9 @@ def files(tmp_path_factory) -> tuple[str, str]:
 
 def test_the_training_notebooks_have_a_full_scale():
     found = [path.name for path in notebooks(ROOT) if has_full_scale(path)]
-    assert {"03_behavior_cloning.ipynb", "04_human_preferences.ipynb", "05_reward_model.ipynb"} <= set(found)
+    assert {"03_behavior_cloning.ipynb", "04_human_preferences.ipynb", "05_reward_model.ipynb", "07_dpo.ipynb"} <= set(
+        found
+    )
 
 
 @pytest.mark.slow

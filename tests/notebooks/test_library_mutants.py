@@ -31,9 +31,12 @@ EDITS = {
         )
     ],
     "05_reward_model.ipynb": [("reward_model.py", "wins * logsigmoid(differences)", "wins * logsigmoid(-differences)")],
+    "07_dpo.ipynb": [
+        ("dpo.py", "beta) - implicit_reward(rejected, ref_rejected", "beta) + implicit_reward(rejected, ref_rejected")
+    ],
 }
 # Each of these trains for half a minute, and runs once more for each edit.
-TRAINING = ("03_behavior_cloning.ipynb", "04_human_preferences.ipynb", "05_reward_model.ipynb")
+TRAINING = ("03_behavior_cloning.ipynb", "04_human_preferences.ipynb", "05_reward_model.ipynb", "07_dpo.ipynb")
 
 
 @pytest.fixture(scope="module")
