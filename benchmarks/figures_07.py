@@ -24,8 +24,8 @@ def who_rises() -> Figure:
     assert np.all(np.diff(laws[:, 0]) > 0), "the first answer should rise with the price"
     assert np.all(np.diff(laws[:, 2]) < 0), "the third answer should fall with the price"
     figure, axes = plt.subplots(figsize=(7.2, 3.9))
-    names = ("first answer, reward 0", "second, reward 1", "third, reward 2")
-    places = ((4.6, -0.1), (2.6, 0.045), (0.11, -0.15))
+    names = ("first, reward 0", "second, reward 1", "third, reward 2")
+    places = ((6.0, -0.08), (2.6, 0.045), (0.11, -0.15))
     for answer, (color, name) in enumerate(zip(plots.COLORS, names, strict=False)):
         axes.plot(PRICES, laws[:, answer], color=color)
         axes.plot([PRICES[0], PRICES[-1]], [REFERENCE[answer]] * 2, color=color, linestyle=":", linewidth=1.3)
@@ -53,7 +53,7 @@ def dpo_kin() -> Figure:
     metrics = cards.read("dpo_kin")["metrics"]
     figure, axes = plt.subplots(figsize=(7.2, 3.9))
     found = {name: [metrics[f"votes_{count}_{name}"]["value"] for count in COUNTS] for name in LOSSES}
-    shifts = {"dpo": 0.05, "smoothed": -0.01, "ipo": -0.10, "kto": -0.03}
+    shifts = {"dpo": 0.07, "smoothed": 0.01, "ipo": -0.09, "kto": -0.06}
     for color, (name, label) in zip(plots.COLORS, LOSSES.items(), strict=False):
         axes.plot(COUNTS, found[name], "o-", color=color, markersize=5)
         plots.label_line(axes, float(COUNTS[-1]), found[name][-1] + shifts[name], label, color)

@@ -60,7 +60,7 @@ def test_the_chosen_fall_on_average_under_the_best_policy():
 def test_the_step_of_the_example_with_one_feature():
     features, law = np.array([1.0, 0.0, 3.0]), np.full(3, 1 / 3)
     moves = (features[0] - features[1]) * (features - law @ features)
-    assert "$-\\frac g3$" in text_of(CHAPTER)
+    assert "-\\frac g3$" in text_of(CHAPTER)
     assert moves == pytest.approx([-1 / 3, -4 / 3, 5 / 3])
 
 
