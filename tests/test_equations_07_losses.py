@@ -317,7 +317,7 @@ def test_kto_mean(equation):
     equation.rejects("thumbs exchanged", check, lambda a, s: 1 - a + (2 * a - 1) * s)
 
 
-@pytest.mark.equation("eq-mean-optimum", way="closed form")
+@pytest.mark.equation("eq-token-mean-optimum", way="closed form")
 def test_mean_optimum(equation):
     """Against a minimiser of the enumerated loss of means over tokens."""
 
