@@ -3,7 +3,7 @@
 The clone, best of n, PPO, GRPO and DPO at three prices of KL, with the gold reward (DPO with the annotator's votes, at β/τ) on
 held-out posts of the small forum, five seeds. J* and the reward of the best policy at a KL come from one pool of 256 answers a
 post. At β = 0.125 and 0.5 PPO and GRPO go on from their own policy of β = 0.25. The runs are shorter than those of the card
-`learning`, and so their shares smaller. A finished seed is kept in runs/base. About 10 minutes of one core. --seed N runs one
+`learning`, and so their shares smaller. A finished seed is kept in runs/base. About 5 minutes of one core. --seed N runs one
 and writes no card.
 """
 
@@ -31,8 +31,8 @@ from rlhw.ppo_details import Recipe, train
 from rlhw.preferences import read_jsonl
 
 BETAS, COUNTS, ANSWERS = (0.125, 0.25, 0.5), (2, 4, 8, 16, 32, 64), 8
-PPO_ROLLOUTS, MORE, RECIPE = 20, 6, Recipe(k=4, rate=7e-4)
-VOTES, DPO_SIZE, DPO_RATE = 3072, 32, 3e-4
+PPO_ROLLOUTS, MORE, RECIPE = 12, 3, Recipe(k=4, rate=7e-4)
+VOTES, DPO_SIZE, DPO_RATE = 1536, 16, 3e-4
 TRAINED = ("ppo", "grpo", "dpo")
 # Gold rewards nearer than this are a tie.
 TIE = 1e-6

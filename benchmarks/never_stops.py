@@ -24,7 +24,7 @@ from rlhw.pipeline.stages import COMPARISONS
 from rlhw.preferences import read_jsonl
 from rlhw.reward_model import last_token, sum_of_tokens
 
-VOTES, STEPS, ROLLOUTS, RATE, ANSWERS = 256, 14, 10, 1e-3, 8
+VOTES, STEPS, ROLLOUTS, RATE, ANSWERS = 256, 14, 8, 1e-3, 4
 READS = {"sum": (sum_of_tokens, "summed over the tokens"), "last": (last_token, "read at the last token")}
 BETAS = {"small": 0.02, "sensible": 0.25}
 FIGURES = {

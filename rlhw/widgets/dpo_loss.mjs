@@ -107,12 +107,11 @@ function drawPull(model, image, width) {
 
 function rows(model) {
   const { chosen, rejected, rewards, pull } = vote(model);
-  const row = (name, ratio, reward, gradient) =>
-    [name, signed(ratio, 1), signed(reward, 3), signed(gradient, 3), signed(-gradient, 3)];
+  const row = (name, ratio, reward, gradient) => [name, signed(ratio, 1), signed(reward, 3), signed(gradient, 3)];
   return [
     row("chosen", chosen, rewards[0], -pull),
     row("rejected", rejected, rewards[1], pull),
-    ["difference", signed(chosen - rejected, 1), signed(rewards[0] - rewards[1], 3), "", ""],
+    ["difference", signed(chosen - rejected, 1), signed(rewards[0] - rewards[1], 3), ""],
   ];
 }
 
@@ -151,13 +150,13 @@ export default {
     view.follow(() => pictures.forEach((figure) => {
       figure.querySelector(".rlhw-key.rlhw-exact").hidden = vote(model).best === null || vote(model).best > WIDEST[1];
     }));
-    const head = ["answer", "log π/π_ref", "β log π/π_ref", "∂ loss/∂ log π", "pull"];
+    const head = ["answer", "log π/π_ref", "β log π/π_ref", "∂ loss/∂ log π"];
     el.append(
       html("div", { class: "rlhw-row" }, choices(view, "loss", "loss", Object.entries(NAMES))),
       html("div", { class: "rlhw-controls" }, slider(view, "chosen"), slider(view, "rejected"), slider(view, "beta"),
         smoothing),
       html("div", { class: "rlhw-pictures" }, ...pictures),
-      table(view, "One vote: log-ratios, implicit rewards, and what the loss does to either answer", head,
+      table(view, "One vote: log-ratios, implicit rewards, and the gradient, whose opposite is the pull", head,
         () => rows(model)),
       spoken(view, () => sentence(model)),
     );

@@ -88,7 +88,7 @@ function rows(model) {
   const each = weights.map((weight, i) =>
     [`${i + 1}`, show(weight, 3), signed(estimates[i], 3), show(traces[i], 3), signed(errors[i], 3)]);
   const total = cumulativeSum(weights).at(-1);
-  return [...each, ["together", show(total, 3), signed(advantage, 3), "", signed(dot(traces, errors), 3)]];
+  return [...each, ["all", show(total, 3), signed(advantage, 3), "", signed(dot(traces, errors), 3)]];
 }
 
 function sentence(model) {
@@ -119,7 +119,7 @@ export default {
   render({ model, el }) {
     const view = open(model, el, "How far ahead does GAE look?", OPTIONS);
     const draw = (drawing) => (image, width) => drawing(model, image, width);
-    const head = ["n", "weight", "n-step estimate", "(γλ)ⁿ⁻¹", "TD error δₙ"];
+    const head = ["n", "weight", "estimate", "(γλ)ⁿ⁻¹", "δₙ"];
     el.append(
       html("div", { class: "rlhw-controls" }, ...["gamma", "lam", "steps"].map((name) => slider(view, name))),
       html("details", {}, html("summary", {}, "Change the episode"),
@@ -129,7 +129,8 @@ export default {
           picture(view, ["How much the n-step estimate counts, by n"], [], BARS, draw(drawWeights)),
           picture(view, ["How much token n's TD error counts: (γλ)ⁿ⁻¹"], [], BARS, draw(drawTraces))),
         picture(view, ["What the n-step estimates say"], KEY, ESTIMATES, draw(drawEstimates))),
-      table(view, "The advantage of the first token, computed in two ways", head, () => rows(model)),
+      table(view, "The first token's advantage in two ways: n-step estimates, averaged, and TD errors δₙ, summed", head,
+        () => rows(model)),
       spoken(view, () => sentence(model)),
     );
     return view.end;

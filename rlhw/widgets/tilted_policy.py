@@ -25,7 +25,7 @@ class TiltedPolicy(Widget):
         "cumulativeSum": "numpy:cumsum",
         "dot": "numpy:dot",
     }
-    _esm = javascript("sums", "columns", "tilted_policy")
+    _esm = javascript("sums", "columns", "frontier", "tilted_policy")
 
     beta = slider(0.5, 0.05, 4, 0.05, "price of KL β")
     weights = sliders(

@@ -12,11 +12,15 @@ from unittest import mock
 
 import numpy as np
 
+from rlhw.widgets.aligned_tokens import AlignedTokens
 from rlhw.widgets.baseline_estimates import BaselineEstimates
+from rlhw.widgets.best_of_n import BestOfN
 from rlhw.widgets.bradley_terry import BradleyTerry
 from rlhw.widgets.clipped_surrogate import ClippedSurrogate
 from rlhw.widgets.dpo_loss import DPOLoss
 from rlhw.widgets.gae_weights import GAEWeights
+from rlhw.widgets.kl_estimators import KLEstimators
+from rlhw.widgets.overoptimisation import Overoptimisation
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
 from rlhw.widgets.tilted_policy import TiltedPolicy
@@ -28,6 +32,10 @@ WIDGETS = (
     TokenByToken,
     BradleyTerry,
     RewardCalibration,
+    KLEstimators,
+    BestOfN,
+    Overoptimisation,
+    AlignedTokens,
     ClippedSurrogate,
     GAEWeights,
     TiltedPolicy,
@@ -161,6 +169,42 @@ def annotator(simulated: type, first: float, second: float, temperature: float) 
         return simulated(temperature).probability(post, "first", "second")
 
 
+def estimates(function: Callable, logprobs: list[float], ref_logprobs: list[float], kind: str) -> np.ndarray:
+    """Estimates of the KL, in float64."""
+    import torch
+
+    return function(*(torch.tensor(part, dtype=torch.double) for part in (logprobs, ref_logprobs)), kind).numpy()
+
+
+def summed(function: Callable, *laws: list[float]) -> float:
+    """The sum of what a function of two laws says of each outcome."""
+    return float(function(*map(np.array, laws)).sum())
+
+
+def statistic(function: Callable, observed: list[float], expected: list[float]) -> float:
+    return float(function(observed, expected).statistic)
+
+
+def deviation(covariance: Callable, values: list[float], law: list[float]) -> float:
+    return float(np.sqrt(covariance(values, aweights=law, ddof=0)))
+
+
+def inverted(search: Callable, law: list[float], uniforms: list[float]) -> np.ndarray:
+    """The outcome at whose step of the distribution function each uniform number lies."""
+    return np.minimum(search(np.cumsum(law), uniforms, side="right"), len(law) - 1)
+
+
+def reward_at(frontier: Callable, law: list[float], rewards: list[float], kl: float) -> float:
+    """The frontier's reward at this KL, by scipy's root finder."""
+    from scipy.optimize import brentq
+
+    def point(power: float) -> tuple[float, float]:
+        (at,), (reward,) = frontier(np.array(law), np.array(rewards), np.array([10.0**power]))
+        return at, reward
+
+    return point(brentq(lambda power: point(power)[0] - kl, -3, 9, xtol=1e-14, rtol=1e-14))[1]
+
+
 @dataclass(frozen=True)
 class Twin:
     points: Callable[[np.random.Generator], tuple]
@@ -233,6 +277,59 @@ def margins_votes(rng: np.random.Generator) -> tuple:
 
 def margins_votes_bins(rng: np.random.Generator) -> tuple:
     return *margins_votes(rng), int(rng.integers(1, 25))
+
+
+def law(rng: np.random.Generator, outcomes: int) -> list[float]:
+    """A law over some outcomes: near the even one, or with some of them very unlikely."""
+    return np.maximum(rng.dirichlet(np.full(outcomes, 10 ** rng.uniform(-1, 1))), 1e-9).tolist()
+
+
+def two_laws(rng: np.random.Generator) -> tuple:
+    outcomes = int(rng.integers(2, 7))
+    return law(rng, outcomes), law(rng, outcomes)
+
+
+def logprobs_kind(rng: np.random.Generator) -> tuple:
+    """Log-probabilities that differ by much or hardly at all."""
+    first = -rng.exponential(size=20) * 3
+    return (
+        first.tolist(),
+        (first + rng.standard_normal(20) * 10 ** rng.uniform(-6, 1)).tolist(),
+        f"k{rng.integers(1, 4)}",
+    )
+
+
+def values_law(rng: np.random.Generator) -> tuple:
+    outcomes = int(rng.integers(2, 7))
+    return numbers(rng, outcomes), law(rng, outcomes)
+
+
+def law_rewards(rng: np.random.Generator) -> tuple:
+    """A law over answers and their rewards, which are all different or share a few levels."""
+    p = law(rng, int(rng.integers(2, 7)))
+    rewards = rng.normal(size=len(p)) if rng.random() < 0.5 else rng.integers(0, 3, size=len(p)) / 2
+    return (np.array(p) / sum(p)).tolist(), rewards.tolist()
+
+
+def law_rewards_n(rng: np.random.Generator) -> tuple:
+    return *law_rewards(rng), int(rng.integers(1, 65))
+
+
+def law_rewards_kl(rng: np.random.Generator) -> tuple:
+    """A KL between nothing and that of the best answer alone."""
+    p = rng.dirichlet(np.full(5, 3.0))
+    rewards = rng.permutation(5) + rng.uniform(-0.4, 0.4, 5)
+    return p.tolist(), rewards.tolist(), float(-np.log(p[rewards.argmax()]) * rng.uniform(0.1, 0.9))
+
+
+def distances_coefficients(rng: np.random.Generator) -> tuple:
+    """Distances, the clone's own among them, and coefficients of either sign."""
+    return [0.0, *rng.uniform(0, 6, 10).tolist()], float(rng.normal(1, 1)), float(rng.normal(0.5, 0.5))
+
+
+def falling(rng: np.random.Generator) -> tuple:
+    """Coefficients of a form that turns."""
+    return float(rng.normal(0.5, 1)), float(rng.uniform(0.05, 2))
 
 
 def ratios_advantages_clip(rng: np.random.Generator) -> tuple:
@@ -319,6 +416,25 @@ TWINS = {
     "optimalBaseline": Twin(policy_rewards, lambda s, rewards: largest(rewards)),
     "mean": Twin(lambda rng: (numbers(rng, 57),), largest),
     "variance": Twin(lambda rng: (numbers(rng, 57),), lambda values: largest(np.square(values))),
+    "logs": Twin(lambda rng: (law(rng, 6),)),
+    # k3 is the sum of an exponential and the ratio itself: where they cancel, the last places of the ratio are left
+    "klEstimate": Twin(logprobs_kind, lambda p, q, kind: largest(np.subtract(p, q)), estimates),
+    "divergence": Twin(two_laws, lambda p, q: largest(np.log(p), np.log(q)), summed),
+    # scipy asks that both laws sum to the same to 1e-8
+    "chiSquare": Twin(two_laws, lambda p, q: largest(1 / np.array(q)), statistic),
+    "deviation": Twin(values_law, lambda values, p: 1e-7 * float(np.max(np.abs(values))), deviation),
+    "drawOutcomes": Twin(lambda rng: (law(rng, 5), rng.random(100).tolist()), call=inverted),
+    # below 1e-12 a probability of the best of n is a difference of two powers that are nearly equal
+    "bestOfNKL": Twin(law_rewards_n, lambda p, r, n: 1e-11),
+    "bestOfNReward": Twin(law_rewards_n, lambda p, r, n: n * largest(r)),
+    "withoutTies": Twin(
+        lambda rng: (int(rng.integers(1, 500)),), lambda n: LAST_PLACES, lambda log, n: log(n) - (n - 1) / n
+    ),
+    "frontierReward": Twin(law_rewards_kl, lambda p, r, kl: 1e-11 * float(np.ptp(r)), reward_at),
+    "bestOfNForm": Twin(distances_coefficients, lambda d, a, b: 50 * largest(a, b)),
+    "rlForm": Twin(distances_coefficients, lambda d, a, b: 50 * largest(a, b)),
+    "peakBestOfN": Twin(falling),
+    "peakRL": Twin(falling),
     "cumulativeSum": Twin(lambda rng: (numbers(rng, 57),), lambda values: 57 * largest(values)),
     "dot": Twin(lambda rng: (numbers(rng, 5), numbers(rng, 5)), lambda a, b: largest(np.multiply(a, b))),
     # what is below 1e-300 is subnormal, as above
