@@ -90,3 +90,14 @@ def test_which_loss_for_how_many_votes():
 def test_dpo_beside_ppo():
     assert "On the small forum judging was easier" in text_of(CHAPTER)
     assert entry("learning", "dpo", "high") < entry("learning", "ppo_learned", "low")
+
+
+def test_what_the_losses_do_on_the_small_forum():
+    text = text_of(CHAPTER)
+    assert "preferred summaries lose on average and the others lose more" in text
+    assert "the reward rises by more than a point" in text
+    for name in ("dpo", "ipo", "kto"):
+        assert entry("dpo_kin", f"forum_{name}_rejected") < entry("dpo_kin", f"forum_{name}_chosen") < 0
+        assert entry("dpo_kin", f"forum_{name}_fell") == pytest.approx(0.55, abs=0.15)
+        assert entry("dpo_kin", f"forum_{name}_reward") > entry("dpo_kin", "forum_clone_reward") + 1
+        assert entry("dpo_kin", f"forum_{name}_kl") < 1.7
