@@ -71,9 +71,8 @@ def files(tmp_path_factory) -> tuple[str, str]:
 
 def test_the_training_notebooks_have_a_full_scale():
     found = [path.name for path in notebooks(ROOT) if has_full_scale(path)]
-    assert {"03_behavior_cloning.ipynb", "04_human_preferences.ipynb", "05_reward_model.ipynb", "06_ppo.ipynb"} <= set(
-        found
-    )
+    names = ("03_behavior_cloning", "04_human_preferences", "05_reward_model", "06_ppo", "07_dpo")
+    assert {f"{name}.ipynb" for name in names} <= set(found)
 
 
 @pytest.mark.slow
