@@ -83,14 +83,14 @@ def two_models(read: Callable) -> float:
 
 
 def looked_up(prompts: Callable) -> float:
-    """Reward of a policy that has learned by heart the best of eight answers to each of 200 prompts, relative to a random one."""
+    """Reward of a policy that knows the best of eight answers to each of 200 prompts by heart; a random one has 0."""
     rng = np.random.default_rng(SEED)
     known, new = rng.standard_normal((2, 200, 8))
     return float(prompts(known, new))
 
 
 def picked(judge: Callable) -> float:
-    """Reward of the best of 20 checkpoints that are all equally good (0): 64 held-out prompts, rewards of deviation 1, 500 times."""
+    """Reward of the best of 20 checkpoints, all equally good (0), on 64 prompts with rewards of deviation 1: 500 times."""
     rng = np.random.default_rng(SEED)
     picking, fresh = rng.standard_normal((2, 500, 20)) / math.sqrt(64)
     return float(np.mean(judge(picking, fresh)))

@@ -317,7 +317,7 @@ def test_dart(equation):
         for n in (1, 2, 5, 64):
             known = quad(lambda u: n * u ** (n - 1) * math.log(n * u ** (n - 1)) if u > 0 else 0.0, 0, 1, epsabs=1e-12)[
                 0
-            ]  # noqa: B023
+            ]
             assert_close(form(n), known, "KL of the largest of n darts", TOLERANCE)
 
     equation.holds(check, lambda n: math.log(n) - (n - 1) / n)
@@ -379,8 +379,8 @@ def test_wilson(equation):
         for won, n in ((35, 64), (3, 9), (1, 40), (352, 640)):
             share = won / n
             far = lambda w: (share - w) / math.sqrt(w * (1 - w) / n)  # noqa: E731, B023
-            low = brentq(lambda w: far(w) - 1.96, 1e-9, share)
-            high = brentq(lambda w: far(w) + 1.96, share, 1 - 1e-9)
+            low = brentq(lambda w, far=far: far(w) - 1.96, 1e-9, share)
+            high = brentq(lambda w, far=far: far(w) + 1.96, share, 1 - 1e-9)
             assert_close(ends(share, n), (low, high), "the ends of the interval", 1e-6)
             assert_close(win_rate(won, n - won)[1:], (low, high), "the library", 1e-4)
 

@@ -27,7 +27,8 @@ rlhw.session.device_report = lambda chosen: ["device: CPU, in the place of a GPU
 small = settings.Settings(
     scale="full", model="tiny", device="cpu", context=160, max_new_tokens=12, texts={texts!r}, data={data!r},
     clone=settings.Clone(posts=64, answers=1, steps=3, size=8, rate=1e-3, micro_batch=4),
-    reward=settings.Reward(epochs=0.5, size=8, rate=1e-3, micro_batch=4),
+    reward=settings.Reward(epochs=0.5, size=8, rate=1e-3, micro_batch=4), dpo=settings.DPO(epochs=0.5, size=8, micro_batch=4),
+    ppo=settings.PPO(rollouts=2, prompts=8, answers=2),
     evaluate=settings.Evaluate(posts=4, answers=2, samples=8, most=16),
 )
 changed = {{field.name for field in dataclasses.fields(small) if getattr(small, field.name) != getattr(settings.FULL, field.name)}}

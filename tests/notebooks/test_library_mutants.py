@@ -31,9 +31,10 @@ EDITS = {
         )
     ],
     "05_reward_model.ipynb": [("reward_model.py", "wins * logsigmoid(differences)", "wins * logsigmoid(-differences)")],
+    "08_how_good.ipynb": [("evaluation.py", "upper**n - lower**n, p", "upper**n - lower, p")],
 }
 # Each of these trains for half a minute, and runs once more for each edit.
-TRAINING = ("03_behavior_cloning.ipynb", "04_human_preferences.ipynb", "05_reward_model.ipynb")
+TRAINING = ("03_behavior_cloning.ipynb", "04_human_preferences.ipynb", "05_reward_model.ipynb", "08_how_good.ipynb")
 
 
 @pytest.fixture(scope="module")
