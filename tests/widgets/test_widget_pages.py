@@ -18,8 +18,11 @@ from twins import WIDGETS
 
 from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.bradley_terry import BradleyTerry
+from rlhw.widgets.clipped_surrogate import ClippedSurrogate
+from rlhw.widgets.gae_weights import GAEWeights
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
+from rlhw.widgets.tilted_policy import TiltedPolicy
 from rlhw.widgets.token_by_token import EXAMPLES, TokenByToken
 
 pytestmark = pytest.mark.browser
@@ -273,6 +276,17 @@ EXTREMES = [
     RewardCalibration(reward_model="overfit", bins=20, temperature=0.25),
     RewardCalibration(reward_model="many", bins=2, temperature=60),
     RewardCalibration(reward_model="annotator", bins=20, temperature=0.25),
+    *(ClippedSurrogate(ratio=r, advantage=a, clip=c) for r in (0.02, 2) for a in (-2, 2) for c in (0.05, 0.5)),
+    ClippedSurrogate(advantage=0),
+    *(GAEWeights(gamma=1, lam=lam, steps=steps) for lam in (0, 1) for steps in (1, 8)),
+    GAEWeights(gamma=0.5, lam=1, steps=8, score=3, rewards=[1] * 8, values=[-3] * 8),
+    GAEWeights(gamma=1, lam=0.95, steps=8, score=-3, rewards=[-1] * 8, values=[3] * 8),
+    GAEWeights(score=0, rewards=[0] * 8, values=[0] * 8),
+    TiltedPolicy(beta=0.05, weights=[0, 10, 10, 0.5], rewards=[3, -3, -3, 3]),
+    TiltedPolicy(beta=4, weights=[0.5, 10, 10, 10, 10], rewards=[3, -3, -3, -3, -3]),
+    TiltedPolicy(beta=0.05, weights=[0, 0, 0, 0, 1], rewards=[3, -3, -3, -3, -3]),
+    TiltedPolicy(beta=0.05, weights=[0, 0, 0, 0], rewards=[0, 0, 0, 0]),
+    TiltedPolicy(beta=0.05, rewards=[3, 3, 3, 3, -3]),
 ]
 
 

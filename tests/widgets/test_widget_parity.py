@@ -74,6 +74,28 @@ WRONG = {
         ("pairAccuracy", "margin < 0 ? 1 - votes[i] : 0.5", "1 - votes[i]"),
         ("meanLoss", "vote * first[i] + (1 - vote) * second[i]", "first[i]"),
     ],
+    "ClippedSurrogate": [
+        ("clippedSurrogate", "Math.min(ratio * advantages[i], near", "Math.max(ratio * advantages[i], near"),
+        ("clippedSurrogate", "Math.max(ratio, 1 - clip)", "ratio"),
+        # clipped on both sides whatever the sign: the slip that the words "wrong way" are about
+        ("clippedGradient", "(gain > 0 && ratio > 1 + clip)", "Math.abs(ratio - 1) > clip"),
+        ("clippedGradient", "far ? 0 : ratio * gain", "far ? 0 : gain"),
+    ],
+    "GAEWeights": [
+        ("nStepWeights", "i + 1 < count ? 1 - lam : 1", "1 - lam"),
+        ("nStepEstimates", "gamma ** (i + 1) * (values", "gamma ** i * (values"),
+        ("tdErrors", "(values[t + 1] ?? 0)", "(values[t + 1] ?? values[t])"),
+        ("tdWeights", "(gamma * lam) ** l", "lam ** l"),
+        ("firstAdvantage", "dot(nStepWeights(lam, rewards.length)", "dot(tdWeights(gamma, lam, rewards.length)"),
+    ],
+    "TiltedPolicy": [
+        ("shares", "weight / total", "weight / weights.length"),
+        ("tilted", "(rewards[answer] - highest) / beta", "(rewards[answer] - highest) * beta"),
+        ("partition", "Math.exp(reward / beta)", "Math.exp(reward)"),
+        ("bestObjective", "highest + beta * Math.log", "highest + Math.log"),
+        ("relativeEntropy", "p * Math.log(p / second[answer])", "second[answer] * Math.log(p / second[answer])"),
+        ("frontier", "dot(policy, rewards))]", "dot(reference, rewards))]"),
+    ],
 }
 
 

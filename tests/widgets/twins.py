@@ -14,11 +14,23 @@ import numpy as np
 
 from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.bradley_terry import BradleyTerry
+from rlhw.widgets.clipped_surrogate import ClippedSurrogate
+from rlhw.widgets.gae_weights import GAEWeights
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
+from rlhw.widgets.tilted_policy import TiltedPolicy
 from rlhw.widgets.token_by_token import TokenByToken
 
-WIDGETS = (SoftmaxPolicy, BaselineEstimates, TokenByToken, BradleyTerry, RewardCalibration)
+WIDGETS = (
+    SoftmaxPolicy,
+    BaselineEstimates,
+    TokenByToken,
+    BradleyTerry,
+    RewardCalibration,
+    ClippedSurrogate,
+    GAEWeights,
+    TiltedPolicy,
+)
 RELATIVE = 1e-12
 LAST_PLACES = 1e-14
 
@@ -43,6 +55,70 @@ def gradient(function: Callable, first: list[float], *rest: object) -> np.ndarra
     free.requires_grad_()
     function(free, *others).sum().backward()
     return free.grad.numpy()
+
+
+def clipped(loss: Callable, ratios: list[float], advantages: list[float], clip: float) -> np.ndarray:
+    """The surrogate at ratios to an old policy that gave each token the probability one: minus the loss."""
+    return -on_tensors(lambda new, gain: loss(new, 0 * new, gain, clip), np.log(ratios).tolist(), advantages)
+
+
+def clipped_gradient(loss: Callable, ratios: list[float], advantages: list[float], clip: float) -> np.ndarray:
+    """The surrogate's gradient for the log-probabilities of the new policy."""
+    return -gradient(lambda new, gain: loss(new, 0 * new, gain, clip), np.log(ratios).tolist(), advantages)
+
+
+def advantages(gae: Callable, rewards: list[float], values: list[float], gamma: float, lam: float) -> np.ndarray:
+    """GAE's advantages of the tokens of one answer."""
+    import torch
+
+    rows = torch.tensor([rewards, values], dtype=torch.double)
+    return gae(rows[:1], rows[1:], torch.ones_like(rows[:1], dtype=torch.bool), gamma, lam)[0][0].numpy()
+
+
+def first_advantage(gae: Callable, *point: object) -> float:
+    return float(advantages(gae, *point)[0])
+
+
+def n_step_estimates(gae: Callable, rewards: list[float], values: list[float], gamma: float) -> list[float]:
+    """The first n tokens as an episode of their own, whose last reward holds the critic's word on what follows."""
+    ends = [gamma * value for value in values[1:]] + [0.0]
+    cut = [[*rewards[:n], rewards[n] + ends[n]] for n in range(len(rewards))]
+    return [first_advantage(gae, part, values[: len(part)], gamma, 1.0) for part in cut]
+
+
+def n_step_weights(gae: Callable, lam: float, count: int) -> list[float]:
+    """GAE of the episodes in which one n-step estimate is 1 and the others are 0."""
+    zeros, ones = [0.0] * count, np.eye(count).tolist()
+    inner = [first_advantage(gae, zeros, ones[n], 1.0, lam) for n in range(1, count)]
+    return [*inner, first_advantage(gae, ones[-1], zeros, 1.0, lam)]
+
+
+def td_errors(gae: Callable, *point: object) -> np.ndarray:
+    return advantages(gae, *point, 0.0)
+
+
+def td_weights(gae: Callable, gamma: float, lam: float, count: int) -> list[float]:
+    """GAE of the episodes in which one TD error is 1 and the others are 0."""
+    return [first_advantage(gae, row, [0.0] * count, gamma, lam) for row in np.eye(count).tolist()]
+
+
+def proportions(divide: Callable, weights: list[float]) -> np.ndarray:
+    return divide(weights, sum(weights))
+
+
+def partition(dot: Callable, reference: list[float], rewards: list[float], beta: float) -> float:
+    return float(dot(reference, np.exp(np.array(rewards) / beta)))
+
+
+def best_objective(attainable: Callable, reference: list[float], rewards: list[float], beta: float) -> float:
+    """J* of one prompt, taken twice; its answers are samples of the uniform law, with their weights."""
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(len(reference) * np.array(reference))
+    return attainable(np.array([rewards, rewards]), beta, np.array([log_weights, log_weights]))[0]
+
+
+def relative_entropy(rel_entr: Callable, first: list[float], second: list[float]) -> float:
+    return float(rel_entr(first, second).sum())
 
 
 def on_votes(function: Callable, margins: list[float], votes: list[float], *more: object) -> object:
@@ -147,6 +223,49 @@ def margins_votes_bins(rng: np.random.Generator) -> tuple:
     return *margins_votes(rng), int(rng.integers(1, 25))
 
 
+def ratios_advantages_clip(rng: np.random.Generator) -> tuple:
+    """Tokens on both sides of the clip and between, with advantages of both signs and some of zero."""
+    gains = np.where(rng.random(30) < 0.1, 0.0, numbers(rng, 30))
+    return rng.uniform(0.01, 2.5, size=30).tolist(), gains.tolist(), float(rng.uniform(0.05, 0.5))
+
+
+def share(rng: np.random.Generator) -> float:
+    """A number from 0 to 1, now and then one of these."""
+    return float(rng.choice([0.0, 1.0])) if rng.random() < 0.1 else float(rng.random())
+
+
+def rewards_values_gamma(rng: np.random.Generator) -> tuple:
+    tokens = int(rng.integers(1, 9))
+    return numbers(rng, tokens), numbers(rng, tokens), share(rng)
+
+
+def answers(rng: np.random.Generator) -> list[float]:
+    """Probabilities of two to six answers; one in six is zero, the first never."""
+    weights = rng.random(rng.integers(2, 7)) ** rng.uniform(0.5, 6)
+    weights[1:] *= rng.random(len(weights) - 1) > 1 / 6
+    return (weights / weights.sum()).tolist()
+
+
+def answers_rewards(rng: np.random.Generator) -> tuple:
+    reference = answers(rng)
+    return reference, rng.uniform(-3, 3, size=len(reference)).tolist()
+
+
+def answers_rewards_beta(rng: np.random.Generator) -> tuple:
+    return *answers_rewards(rng), float(10 ** rng.uniform(-2, 1))
+
+
+def answers_rewards_betas(rng: np.random.Generator) -> tuple:
+    return *answers_rewards(rng), (10 ** rng.uniform(-2, 1, size=7)).tolist()
+
+
+def two_policies(rng: np.random.Generator) -> tuple:
+    """The second gives every answer."""
+    first = answers(rng)
+    second = rng.uniform(0.01, 1, size=len(first))
+    return first, (second / second.sum()).tolist()
+
+
 def largest(*values: object) -> float:
     return LAST_PLACES * float(np.max(np.abs(np.concatenate([np.ravel(value) for value in values]))))
 
@@ -174,6 +293,23 @@ TWINS = {
     "bradleyTerryGradient": Twin(chosen_rejected, lambda chosen, rejected: 1e-300, gradient),
     "pairAccuracy": Twin(margins_votes, lambda m, votes: LAST_PLACES, on_votes),
     "meanLoss": Twin(margins_votes, lambda m, votes: 0.0, mean_on_votes),
+    # the library comes to the ratio by log and exp
+    "clippedSurrogate": Twin(ratios_advantages_clip, lambda rho, a, clip: largest(a), clipped),
+    "clippedGradient": Twin(ratios_advantages_clip, lambda rho, a, clip: largest(a), clipped_gradient),
+    "nStepEstimates": Twin(rewards_values_gamma, lambda r, v, gamma: 9 * largest(r, v), n_step_estimates),
+    "nStepWeights": Twin(lambda rng: (share(rng), int(rng.integers(1, 9))), lambda *_: LAST_PLACES, n_step_weights),
+    "tdErrors": Twin(rewards_values_gamma, lambda r, v, gamma: largest(r, v), td_errors),
+    "tdWeights": Twin(lambda rng: (share(rng), share(rng), int(rng.integers(1, 9))), call=td_weights),
+    "firstAdvantage": Twin(
+        lambda rng: (*rewards_values_gamma(rng), share(rng)), lambda r, v, *_: 9 * largest(r, v), first_advantage
+    ),
+    "shares": Twin(lambda rng: (rng.random(rng.integers(1, 7)).tolist(),), call=proportions),
+    # an exponent of 300 has its own last places, and 300 of them are lost in its exp
+    "tilted": Twin(answers_rewards_beta, lambda p, r, beta: LAST_PLACES * (1 + 6 / beta)),
+    "partition": Twin(answers_rewards_beta, call=partition),
+    "bestObjective": Twin(answers_rewards_beta, lambda p, r, beta: largest(r, beta), best_objective),
+    "frontier": Twin(answers_rewards_betas, lambda p, r, betas: LAST_PLACES * (10 + 60 / min(betas))),
+    "relativeEntropy": Twin(two_policies, lambda first, second: 10 * LAST_PLACES, relative_entropy),
     "calibration": Twin(margins_votes_bins, lambda m, votes, bins: LAST_PLACES, curve_on_votes),
 }
 
