@@ -31,7 +31,7 @@ def tangent() -> Figure:
     axes.annotate("frontier", (kls[60], earned[60]), xytext=(4, -14), textcoords="offset points", color=plots.COLORS[0])
     line = np.array([0.0, 0.95])
     axes.plot(line, intercept + line, "--", color=GREY, linewidth=1.3)
-    axes.annotate("slope β = 1", (0.8, intercept + 0.8), xytext=(8, -4), textcoords="offset points", color=GREY)
+    axes.annotate("slope β = 1", (0.8, intercept + 0.8), xytext=(-72, 6), textcoords="offset points", color=GREY)
     axes.plot([0], [intercept], "o", color=GREY)
     axes.annotate("$J^*$", (0, intercept), xytext=(-24, -4), textcoords="offset points", color=GREY)
     axes.plot([kl], [reward], "o", color=plots.COLORS[0])
@@ -40,7 +40,7 @@ def tangent() -> Figure:
     )
     axes.plot([0], [REF @ REWARDS], "s", color="black")
     axes.annotate("reference", (0, REF @ REWARDS), xytext=(8, -5), textcoords="offset points")
-    moves = {"Ann: best of two": (14, -10), "Ben": (14, -20), "always the third": (-6, -17)}
+    moves = {"Ann: best of two": (14, -10), "Ben": (14, -20), "always the third": (-2, -38)}
     for color, (name, (x, y)) in zip(plots.COLORS[1:], points.items(), strict=False):
         below = np.interp(x, kls[::-1], earned[::-1]) - y
         assert below > -1e-3, "no policy lies above the frontier"
