@@ -101,11 +101,6 @@ def clipped_around_zero(logprobs, old_logprobs, advantages, clip):
     return -np.minimum(ratio * advantages, np.clip(ratio, -clip, clip) * advantages)
 
 
-def product_clipped(logprobs, old_logprobs, advantages, clip):
-    product = ratio_of(logprobs, old_logprobs) * advantages
-    return -np.minimum(product, np.clip(product, 1 - clip, 1 + clip))
-
-
 def probabilities_subtracted(logprobs, old_logprobs, advantages, clip):
     return -surrogate(np.exp(logprobs) - np.exp(old_logprobs), advantages, clip)
 
@@ -116,6 +111,16 @@ def quotient_of_logarithms(logprobs, old_logprobs, advantages, clip):
 
 def no_old_policy(logprobs, old_logprobs, advantages, clip):
     return -advantages * logprobs
+
+
+def zero_outside(logprobs, old_logprobs, advantages, clip):
+    ratio = ratio_of(logprobs, old_logprobs)
+    return -np.where(np.abs(ratio - 1) <= clip, ratio * advantages, 0.0)
+
+
+def smaller_by_a_factor(logprobs, old_logprobs, advantages, clip):
+    ratio = ratio_of(logprobs, old_logprobs)
+    return -np.minimum(ratio * advantages, np.clip(ratio, 1 / (1 + clip), 1 + clip) * advantages)
 
 
 def averaged(logprobs, old_logprobs, advantages, clip):
@@ -228,11 +233,6 @@ QUESTION = Question(
             clipped_around_zero,
             "You clamped the ratio to lie between -ε and ε. It moves around 1: between which numbers should it lie?",
         ),
-        "product clipped": Wrong(
-            product_clipped,
-            "You clamped the product of ratio and advantage. The bounds belong to the ratio; the advantage may have "
-            "any size.",
-        ),
         "probabilities subtracted": Wrong(
             probabilities_subtracted,
             "You subtracted the old probability from the new one. The ratio is a quotient, 1 where both agree.",
@@ -251,6 +251,16 @@ QUESTION = Question(
             averaged,
             "The numbers are right, but you averaged them. The loss of each token was asked for: how to sum and "
             "divide is the caller's choice.",
+        ),
+        "zero outside": Wrong(
+            zero_outside,
+            "You dropped all tokens with ratios beyond the clip. What becomes zero there is the gradient, and only "
+            "where the ratio has gone the way that the advantage wants.",
+        ),
+        "smaller by a factor": Wrong(
+            smaller_by_a_factor,
+            "You clamped from below at 1/(1 + ε). That is as far from 1 as 1 + ε in logarithms, but the lower bound "
+            "of the surrogate is 1 - ε.",
         ),
     },
 )

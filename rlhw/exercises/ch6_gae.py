@@ -269,6 +269,16 @@ QUESTION = Question(
             variant(finish=lambda advantages, values, *_: (advantages + values, advantages)),
             "Both arrays are right, but they come in the wrong order. Advantages first, then returns.",
         ),
+        "values exchanged": Wrong(
+            variant(delta=lambda reward, later, value, gamma, lam: reward + value - gamma * later),
+            "In δ the two values have the wrong signs: the next one is what the token led to, its own is what was "
+            "expected.",
+        ),
+        "own delta fades": Wrong(
+            variant(delta=lambda reward, later, value, gamma, lam: gamma * lam * (reward + gamma * later - value)),
+            "All your δ are multiplied by γλ once too often. The token's own δ counts in full; the next one is the "
+            "first to fade.",
+        ),
     },
     agrees=agrees,
 )

@@ -104,6 +104,15 @@ def weighted_by_p(log_p, log_q):
     return tuple(np.exp(log_p) * k for k in estimates(log_p - log_q))
 
 
+def in_bits(log_p, log_q):
+    return estimates((log_p - log_q) / np.log(2.0))
+
+
+def k2_from_the_ratio(log_p, log_q):
+    k1, _, k3 = estimates(log_p - log_q)
+    return k1, np.expm1(-k1) ** 2 / 2, k3
+
+
 def averaged(log_p, log_q):
     return tuple(k.mean() for k in estimates(log_p - log_q))
 
@@ -221,6 +230,16 @@ QUESTION = Question(
             small_number_added,
             "You added a small number to the probabilities. That of a long answer is far smaller still, so nothing of "
             "it is left; stay with logarithms.",
+        ),
+        "in bits": Wrong(
+            in_bits,
+            "You turned the log-ratio into bits. Log-probabilities are in nats here, and for k3 it matters even "
+            "beyond a factor.",
+        ),
+        "k2 from the ratio": Wrong(
+            k2_from_the_ratio,
+            "In k2 you squared q/p - 1. It is close to the log-ratio only where both laws nearly agree; square the "
+            "logarithm.",
         ),
     },
 )

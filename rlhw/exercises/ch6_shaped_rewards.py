@@ -118,16 +118,21 @@ def no_logarithm(scores, logprobs, ref_logprobs, mask, beta):
     return at_the_last_token(scores, mask) - np.where(mask, beta * np.exp(logprobs - ref_logprobs), 0.0)
 
 
-def quotient_of_logarithms(scores, logprobs, ref_logprobs, mask, beta):
-    return at_the_last_token(scores, mask) - np.where(mask, beta * (logprobs / ref_logprobs), 0.0)
-
-
 def pads_pay(scores, logprobs, ref_logprobs, mask, beta):
     return at_the_last_token(scores, mask) - beta * (logprobs - ref_logprobs)
 
 
 def masked_by_a_product(scores, logprobs, ref_logprobs, mask, beta):
     return at_the_last_token(scores, mask) - mask * beta * (logprobs - ref_logprobs)
+
+
+def never_paid(scores, logprobs, ref_logprobs, mask, beta):
+    return at_the_last_token(scores, mask) - np.maximum(token_prices(logprobs, ref_logprobs, mask, beta), 0.0)
+
+
+def price_of_the_prefix(scores, logprobs, ref_logprobs, mask, beta):
+    prices = token_prices(logprobs, ref_logprobs, mask, beta).cumsum(axis=1)
+    return at_the_last_token(scores, mask) - np.where(mask, prices, 0.0)
 
 
 def draw(rng):
@@ -245,10 +250,6 @@ QUESTION = Question(
             "You charge for the ratio of the probabilities. Its logarithm is asked for: a token on which both agree "
             "costs nothing.",
         ),
-        "quotient of logarithms": Wrong(
-            quotient_of_logarithms,
-            "You divided one log-probability by the other. The logarithm of a quotient is a difference of logarithms.",
-        ),
         "pads pay": Wrong(
             pads_pay,
             "There are rewards at the padding. Pads are no tokens of the answer: their reward is 0.",
@@ -257,6 +258,16 @@ QUESTION = Question(
             masked_by_a_product,
             "Right for numbers at the padding, but 0 times nan is nan. Choose with the mask (np.where) instead of "
             "multiplying by it.",
+        ),
+        "never paid": Wrong(
+            never_paid,
+            "You cut the price off at 0. A KL is never negative, but it is a mean; the log-ratio of a single token "
+            "may well be negative, and the token is paid for it.",
+        ),
+        "price of the prefix": Wrong(
+            price_of_the_prefix,
+            "You charge each token for all tokens up to it, so that an early one is paid for again and again. Each "
+            "pays for its own log-ratio once.",
         ),
     },
 )

@@ -197,8 +197,7 @@ QUESTION = Question(
         ),
         "own ratio is enough": Wrong(
             TRUE | {"7": "pi-ref"},
-            "Look at 7 again: a token's weight holds only its own log-ratio. What it causes later counts too, as in "
-            "6.",
+            "Look at 7 again: a token's weight holds only its own log-ratio. What it causes later counts too, as in 6.",
         ),
         "cloning as neither": Wrong(
             TRUE | {"8": "neither"},

@@ -112,7 +112,10 @@ def expected(beta, tau, ref_probs, shares):
         np.fill_diagonal(bend, 0.0)
         np.fill_diagonal(bend, -bend.sum(axis=1))
         step = np.linalg.lstsq(bend, slope, rcond=None)[0]
-        moved -= step * min(1.0, 1.0 / (beta_dpo * np.abs(step).max() + 1e-300))
+        largest = beta_dpo * np.abs(step).max()
+        moved -= step / max(1.0, largest)
+        if largest < 1e-12:
+            break
     weights = ref_probs * np.exp(moved - moved.max())
     return beta_dpo, weights / weights.sum()
 
@@ -212,6 +215,18 @@ QUESTION = Question(
         "best answer": Wrong(
             with_policy(lambda beta, tau, ref, shares: np.eye(len(ref))[shares.mean(axis=1).argmax()]),
             "Your β_DPO is right. Your policy always gives the answer that won most votes: that is the limit at β = 0.",
+        ),
+        "logarithm of the shares": Wrong(
+            with_policy(lambda beta, tau, ref, shares: softmax(np.log(ref) + np.log(shares).mean(axis=1) * tau / beta)),
+            "Your β_DPO is right. You used the logarithms of the shares. Turned round, σ gives the logarithm of the "
+            "odds, share against one less share.",
+        ),
+        "log-odds added up": Wrong(
+            with_policy(
+                lambda beta, tau, ref, shares: softmax(np.log(ref) + np.log(shares / shares.T).sum(axis=1) * tau / beta)
+            ),
+            "Your β_DPO is right. You added the log-odds against all answers, which is K times too much: one opponent "
+            "is enough, or the mean over all.",
         ),
     },
     agrees=agrees,

@@ -105,17 +105,21 @@ def chosen_only(chosen, rejected, ref_chosen, ref_rejected, beta):
     return surprise(beta * (chosen - ref_chosen))
 
 
-def taken_for_probabilities(chosen, rejected, ref_chosen, ref_rejected, beta):
-    return surprise(beta * (np.log(-chosen / -ref_chosen) - np.log(-rejected / -ref_rejected)))
-
-
-def ratios_of_probabilities(chosen, rejected, ref_chosen, ref_rejected, beta):
-    return surprise(beta * (np.exp(chosen - ref_chosen) - np.exp(rejected - ref_rejected)))
-
-
 def squared(*logprobs_and_beta):
     *logprobs, beta = logprobs_and_beta
     return (margin_of(*logprobs) - 1 / (2 * beta)) ** 2
+
+
+def each_by_itself(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return surprise(beta * (chosen - ref_chosen)) + surprise(-beta * (rejected - ref_rejected))
+
+
+def difference_outside(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return surprise(beta * (chosen - ref_chosen)) - surprise(beta * (rejected - ref_rejected))
+
+
+def beta_on_the_policy_only(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return surprise(beta * (chosen - rejected) - (ref_chosen - ref_rejected))
 
 
 def averaged(*logprobs_and_beta):
@@ -236,14 +240,6 @@ QUESTION = Question(
             chosen_only,
             "The rejected answer has no part in your loss. A comparison speaks of the difference of two rewards.",
         ),
-        "logarithm twice": Wrong(
-            taken_for_probabilities,
-            "You took the logarithm of a quotient of log-probabilities. They are logarithms already: subtract them.",
-        ),
-        "ratios of probabilities": Wrong(
-            ratios_of_probabilities,
-            "You used the ratios π/π_ref themselves. Their logarithms, times β, are the rewards.",
-        ),
         "squared": Wrong(
             squared,
             "This is the loss of IPO. It pulls the difference of the log-ratios towards 1/(2β); DPO's is minus log σ.",
@@ -262,6 +258,20 @@ QUESTION = Question(
             small_number_added,
             "Right for ordinary differences, but the small number inside the logarithm stops the loss at about 27.6. "
             "A comparison that is wrong by a thousand costs a thousand nats.",
+        ),
+        "each by itself": Wrong(
+            each_by_itself,
+            "You added a loss of the chosen and one of the rejected answer, each against 0. A vote says only which of "
+            "the two rewards is larger: their difference goes through one sigmoid.",
+        ),
+        "difference outside": Wrong(
+            difference_outside,
+            "You took the difference after the sigmoid. The rewards are subtracted first, and then comes -log σ.",
+        ),
+        "beta on the policy only": Wrong(
+            beta_on_the_policy_only,
+            "You multiplied the policy's log-probabilities by β and not the reference's. β stands in front of the "
+            "whole log-ratio.",
         ),
     },
 )

@@ -76,10 +76,6 @@ def reference_divided_too(ref_probs, rewards, beta):
     return tilt((np.log(ref_probs) + rewards) / beta)
 
 
-def probabilities_as_logits(ref_probs, rewards, beta):
-    return tilt(ref_probs + rewards / beta)
-
-
 def not_normalised(ref_probs, rewards, beta):
     log_weights = np.log(ref_probs) + rewards / beta
     return np.exp(log_weights), np.logaddexp.reduce(log_weights)
@@ -116,6 +112,16 @@ def z_without_reference(ref_probs, rewards, beta):
 
 def mean_reward(ref_probs, rewards, beta):
     return tilt(np.log(ref_probs) + rewards / beta)[0], ref_probs @ rewards / beta
+
+
+def minus_log_z(ref_probs, rewards, beta):
+    policy, log_z = tilt(np.log(ref_probs) + rewards / beta)
+    return policy, -log_z
+
+
+def averaged_z(ref_probs, rewards, beta):
+    policy, log_z = tilt(np.log(ref_probs) + rewards / beta)
+    return policy, log_z - np.log(len(rewards))
 
 
 def overflows(ref_probs, rewards, beta):
@@ -218,10 +224,6 @@ QUESTION = Question(
             "You divided the logarithm of the reference by β too. It stands outside the exponent: at rewards of 0 the "
             "best policy is the reference itself.",
         ),
-        "probabilities as logits": Wrong(
-            probabilities_as_logits,
-            "You added the probabilities of the reference to the exponents. What belongs there is their logarithm.",
-        ),
         "not normalised": Wrong(
             not_normalised,
             "Your log Z is right, but your weights do not sum to one. What has to be done with Z?",
@@ -273,6 +275,16 @@ QUESTION = Question(
             small_number_added,
             "The small number that you add to the probabilities becomes large when it is multiplied by e to the "
             "reward over β. What the reference never gives, the best policy never gives either.",
+        ),
+        "minus log Z": Wrong(
+            minus_log_z,
+            "Your policy is right. Your number is minus log Z: what is added to the logarithms of the weights, not "
+            "what they are divided by.",
+        ),
+        "averaged Z": Wrong(
+            averaged_z,
+            "Your policy is right. In Z you took the mean of the K terms. The reference's probabilities are their "
+            "weights already, so it is a sum.",
         ),
     },
     agrees=agrees,

@@ -50,7 +50,7 @@ def agrees(got, known):
 
 QUESTION = Question(
     name="ch7-proof-puzzle",
-    title="Put the proof of π* in order",
+    title="Put the proof about the best policy in order",
     stars=2,
     minutes=12,
     text=TEXT.strip(),

@@ -8,9 +8,11 @@ import torch
 from playwright.sync_api import Page, expect
 from test_widget_pages import one_page
 
+from rlhw.dpo import dpo_loss, implicit_reward, ipo_loss
 from rlhw.evaluation import attainable, frontier, tilted
 from rlhw.ppo import clipped_policy_loss, gae
 from rlhw.widgets.clipped_surrogate import ClippedSurrogate
+from rlhw.widgets.dpo_loss import DPOLoss
 from rlhw.widgets.gae_weights import GAEWeights
 from rlhw.widgets.tilted_policy import TiltedPolicy
 
@@ -168,3 +170,49 @@ def test_an_answer_that_the_reference_never_gives_stays_away(write_page, browser
     assert columns_of(browser_page) == before
     browser_page.get_by_label("price of KL β").press("End")
     assert columns_of(browser_page)[1][1] < before[1][1]
+
+
+VOTES = [("dpo", -0.8, -2.0, 0.1), ("dpo", -3.1, 1.3, 0.0), ("dpo", 4.0, -4.5, 0.3), ("ipo", 0.4, -1.7, 0.1)]
+
+
+@pytest.mark.parametrize(("loss", "chosen", "rejected", "smoothing"), VOTES)
+def test_a_vote_costs_and_pulls_as_in_the_library(loss, chosen, rejected, smoothing, write_page, browser_page: Page):
+    widget = DPOLoss(loss=loss, chosen=chosen, rejected=rejected, beta=0.35, smoothing=smoothing)
+    browser_page.goto(write_page(one_page(widget)).as_uri())
+    reference = torch.tensor([-31.4, -28.2], dtype=torch.double)
+    new = (reference + torch.tensor([chosen, rejected], dtype=torch.double)).requires_grad_()
+    given = (new[:1], new[1:], reference[:1], reference[1:], 0.35)
+    value = dpo_loss(*given, smoothing) if loss == "dpo" else ipo_loss(*given)
+    value.sum().backward()
+    rewards, gradients = implicit_reward(new.detach(), reference, 0.35).tolist(), new.grad.tolist()
+    rows = [row.split() for row in browser_page.locator("tbody tr").all_inner_texts()]
+    for cells, reward, slope in zip(rows, rewards, gradients, strict=False):
+        assert cells[2:] == [printed(reward, 3), printed(slope, 3), printed(-slope, 3)]
+    assert gradients[0] == pytest.approx(-gradients[1], abs=1e-12)
+    expect(words(browser_page)).to_contain_text(f"{loss.upper()}'s loss of this vote is {value.item():.3f}.")
+
+
+def test_dpo_pulls_for_ever_and_ipo_and_smoothing_do_not(write_page, browser_page: Page):
+    browser_page.goto(write_page(one_page(DPOLoss(smoothing=0.01))).as_uri())
+    said, smoothing = words(browser_page), browser_page.get_by_label("label smoothing s")
+    expect(said).to_contain_text("With s = 0.01 the loss is least at Δ_ref = 9.19, where σ(β Δ_ref) = 0.99.")
+    expect(said).to_contain_text("The chosen answer is less likely than under π_ref, and the loss does not see it")
+    expect(browser_page.locator(".rlhw-key.rlhw-exact").first).to_be_visible()
+    smoothing.press("Home")
+    expect(said).to_contain_text("Without smoothing the pull never ends")
+    expect(browser_page.locator(".rlhw-key.rlhw-exact").first).to_be_hidden()
+
+    def pulls() -> list[str]:
+        return [row.split()[-1] for row in browser_page.locator("tbody tr").all_inner_texts()[:2]]
+
+    before = pulls()
+    for label in ("chosen: log π/π_ref", "rejected: log π/π_ref"):  # a nat more for both changes neither pull
+        for _ in range(10):
+            browser_page.get_by_label(label).press("ArrowRight")
+    assert pulls() == before
+    expect(said).not_to_contain_text("less likely than under π_ref")
+    browser_page.get_by_label("DPO", exact=True).press("ArrowRight")
+    expect(said).to_contain_text("IPO's loss is least at Δ_ref = 1/(2β) = 1.00")
+    expect(smoothing).to_be_hidden()
+    browser_page.get_by_label("chosen: log π/π_ref").press("End")
+    expect(said).to_contain_text("It pulls the chosen answer's log-probability down")

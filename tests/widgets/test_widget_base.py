@@ -15,6 +15,7 @@ from rlhw.policy_gradient import sample_actions
 from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.bradley_terry import BradleyTerry
 from rlhw.widgets.clipped_surrogate import ClippedSurrogate
+from rlhw.widgets.dpo_loss import DPOLoss
 from rlhw.widgets.gae_weights import GAEWeights
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
@@ -78,6 +79,8 @@ def test_the_page_gets_the_ranges_that_python_declares(widget):
         (TiltedPolicy, {"beta": 0}, "TiltedPolicy: beta must be a number from 0.05 to 4; got 0."),
         (TiltedPolicy, {"rewards": [1, 2]}, "TiltedPolicy: rewards must be a list of 4 to 5 numbers, one an answer."),
         (TiltedPolicy, {"rewards": [0] * 4}, "weights and rewards must have one number an answer each; got 5 and 4."),
+        (DPOLoss, {"loss": "kto"}, "DPOLoss: loss must be one of 'dpo', 'ipo'; got 'kto'."),
+        (DPOLoss, {"smoothing": 0.5}, "DPOLoss: smoothing must be a number from 0 to 0.4; got 0.5."),
         (TokenByToken, {"post": 5}, "TokenByToken: post must be one of 0, 1, 2, 3, 4; got 5."),
         (RewardCalibration, {"bins": 2.5}, "RewardCalibration: bins must be a whole number from 2 to 20; got 2.5."),
         (

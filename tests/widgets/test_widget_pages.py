@@ -19,6 +19,7 @@ from twins import WIDGETS
 from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.bradley_terry import BradleyTerry
 from rlhw.widgets.clipped_surrogate import ClippedSurrogate
+from rlhw.widgets.dpo_loss import DPOLoss
 from rlhw.widgets.gae_weights import GAEWeights
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
@@ -287,6 +288,13 @@ EXTREMES = [
     TiltedPolicy(beta=0.05, weights=[0, 0, 0, 0, 1], rewards=[3, -3, -3, -3, -3]),
     TiltedPolicy(beta=0.05, weights=[0, 0, 0, 0], rewards=[0, 0, 0, 0]),
     TiltedPolicy(beta=0.05, rewards=[3, 3, 3, 3, -3]),
+    *(
+        DPOLoss(loss=loss, beta=beta, chosen=one, rejected=-one, smoothing=0)
+        for loss in ("dpo", "ipo")
+        for beta in (0.05, 1)
+        for one in (-5, 5)
+    ),
+    DPOLoss(beta=1, chosen=0, rejected=0, smoothing=0.4),
 ]
 
 

@@ -96,6 +96,17 @@ WRONG = {
         ("relativeEntropy", "p * Math.log(p / second[answer])", "second[answer] * Math.log(p / second[answer])"),
         ("frontier", "dot(policy, rewards))]", "dot(reference, rewards))]"),
     ],
+    "DPOLoss": [
+        UNSHIFTED,
+        SWAPPED,
+        ("implicitReward", "beta * (logprob - reference[i])", "beta * logprob - reference[i]"),
+        ("dpoLoss", "(1 - smoothing) * loss + smoothing * wrong[i]", "smoothing * loss + (1 - smoothing) * wrong[i]"),
+        ("dpoGradient", "smoothing * sigmoid(beta * h) - (1", "-(1"),  # as if smoothing had no second term
+        ("ipoLoss", "(h - 1 / (2 * beta)) ** 2", "(h - 1 / beta) ** 2"),
+        ("ipoGradient", "pulls.map((pull) => -pull)", "pulls"),
+        ("ipoGradient", "2 * (h - 1 / (2 * beta))", "h - 1 / (2 * beta)"),
+        ("smoothedOptimum", "share / (1 - share)", "share"),
+    ],
 }
 
 

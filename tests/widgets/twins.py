@@ -15,6 +15,7 @@ import numpy as np
 from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.bradley_terry import BradleyTerry
 from rlhw.widgets.clipped_surrogate import ClippedSurrogate
+from rlhw.widgets.dpo_loss import DPOLoss
 from rlhw.widgets.gae_weights import GAEWeights
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
@@ -30,6 +31,7 @@ WIDGETS = (
     ClippedSurrogate,
     GAEWeights,
     TiltedPolicy,
+    DPOLoss,
 )
 RELATIVE = 1e-12
 LAST_PLACES = 1e-14
@@ -40,18 +42,21 @@ def on_arrays(function: Callable, *point: object) -> object:
     return function(*(np.array(part) if isinstance(part, list) else part for part in point))
 
 
-def on_tensors(function: Callable, *point: object) -> np.ndarray:
-    """The answer of a function of float64 tensors."""
+def tensor(part: object) -> object:
+    """A list as a float64 tensor; a number as it is."""
     import torch
 
-    return function(*(torch.tensor(part, dtype=torch.double) for part in point)).numpy()
+    return torch.tensor(part, dtype=torch.double) if isinstance(part, list) else part
+
+
+def on_tensors(function: Callable, *point: object) -> np.ndarray:
+    """The function's answer; lists become float64 tensors on the way in."""
+    return function(*map(tensor, point)).numpy()
 
 
 def gradient(function: Callable, first: list[float], *rest: object) -> np.ndarray:
     """The gradient of the sum of the function's values for its first argument, by automatic differentiation."""
-    import torch
-
-    free, *others = (torch.tensor(part, dtype=torch.double) for part in (first, *rest))
+    free, *others = map(tensor, (first, *rest))
     free.requires_grad_()
     function(free, *others).sum().backward()
     return free.grad.numpy()
@@ -119,6 +124,13 @@ def best_objective(attainable: Callable, reference: list[float], rewards: list[f
 
 def relative_entropy(rel_entr: Callable, first: list[float], second: list[float]) -> float:
     return float(rel_entr(first, second).sum())
+
+
+def pair_gradient(loss: Callable, *point: object) -> np.ndarray:
+    """The gradients of a loss of pairs for the log-probabilities of the chosen answers and of the rejected ones."""
+    chosen, rejected, *more = point
+    swapped = gradient(lambda second, first, *rest: loss(first, second, *rest), rejected, chosen, *more)
+    return np.stack([gradient(loss, *point), swapped])
 
 
 def on_votes(function: Callable, margins: list[float], votes: list[float], *more: object) -> object:
@@ -266,6 +278,30 @@ def two_policies(rng: np.random.Generator) -> tuple:
     return first, (second / second.sum()).tolist()
 
 
+def pairs(rng: np.random.Generator) -> tuple:
+    """Log-probabilities of whole answers, chosen and rejected, under the policy and under the reference; and β."""
+    first, second = -rng.exponential(30, size=(2, 20))
+    moved = rng.standard_normal((2, 20)) * 10 ** rng.uniform(-2, 2)
+    rows = [first + moved[0], second + moved[1], first, second]
+    return *(row.tolist() for row in rows), float(10 ** rng.uniform(-1.5, 0.5))
+
+
+def pairs_smoothing(rng: np.random.Generator) -> tuple:
+    return *pairs(rng), float(rng.choice([0.0, rng.uniform(0, 0.5)]))
+
+
+def rewards_of(rng: np.random.Generator) -> tuple:
+    logprobs, _, reference, _, beta = pairs(rng)
+    return logprobs, reference, beta
+
+
+def near_pairs(*point: object) -> float:
+    """What rounding can do to β times a difference of log-probabilities, or to its square."""
+    *logprobs, beta = point[:5]
+    size = 4 * float(np.max(np.abs(logprobs)))
+    return LAST_PLACES * size * max(1.0, beta, size, 1 / beta)
+
+
 def largest(*values: object) -> float:
     return LAST_PLACES * float(np.max(np.abs(np.concatenate([np.ravel(value) for value in values]))))
 
@@ -310,6 +346,12 @@ TWINS = {
     "bestObjective": Twin(answers_rewards_beta, lambda p, r, beta: largest(r, beta), best_objective),
     "frontier": Twin(answers_rewards_betas, lambda p, r, betas: LAST_PLACES * (10 + 60 / min(betas))),
     "relativeEntropy": Twin(two_policies, lambda first, second: 10 * LAST_PLACES, relative_entropy),
+    "implicitReward": Twin(rewards_of, lambda p, ref, beta: beta * largest(p, ref), on_tensors),
+    "dpoLoss": Twin(pairs_smoothing, near_pairs, on_tensors),
+    "ipoLoss": Twin(pairs, near_pairs, on_tensors),
+    "dpoGradient": Twin(pairs_smoothing, near_pairs, pair_gradient),
+    "ipoGradient": Twin(pairs, near_pairs, pair_gradient),
+    "smoothedOptimum": Twin(lambda rng: (float(rng.uniform(0.5, 1)),), lambda share: LAST_PLACES),
     "calibration": Twin(margins_votes_bins, lambda m, votes, bins: LAST_PLACES, curve_on_votes),
 }
 
