@@ -47,8 +47,6 @@ CLAIMS = [
     ("With the six facts above it is 2.93", lambda: best_of_n_kl(CHANCES, np.arange(7.0), 64), 2.93, 5e-3),
     (r'is what best of 4 does', lambda: 4 / 5, 0.80, 1e-12),
     ("best of 2 would already win 67 %", lambda: 100 * 2 / 3, 67, 0.5),
-    ("at most 0.64", lambda: math.log(4) - 3 / 4, 0.64, 5e-3),
-    ("at most 1.84", lambda: math.log(16) - 15 / 16, 1.84, 6e-3),
     (r"$\hat w = 0.547$", lambda: 35 / 64, 0.547, 5e-4),
     ("it reaches from 0.43 to 0.66", lambda: win_rate(35, 29)[1], 0.43, 5e-3),
     ("it reaches from 0.43 to 0.66", lambda: win_rate(35, 29)[2], 0.66, 5e-3),
