@@ -2,9 +2,9 @@
 
 The clone, best of n, PPO, GRPO and DPO at three prices of KL, with the gold reward (DPO with the annotator's votes, at β/τ) on
 held-out posts of the small forum, five seeds. J* and the reward of the best policy at a KL come from one pool of 256 answers a
-post. At β = 0.125 and 0.5 PPO and GRPO go on from their own policy of β = 0.25. The runs are shorter than those of the card
-`learning`, and so their shares smaller. A finished seed is kept in runs/base. About 5 minutes of one core. --seed N runs one
-and writes no card.
+post. Each policy starts from the clone and has learned from 3,200 sampled answers; those of the card `learning` have three times
+as many, and so reach more. A finished seed is kept in runs/base. About 20 minutes of one core. --seed N runs one and writes no
+card.
 """
 
 import argparse
@@ -31,21 +31,20 @@ from rlhw.ppo_details import Recipe, train
 from rlhw.preferences import read_jsonl
 
 BETAS, COUNTS, ANSWERS = (0.125, 0.25, 0.5), (2, 4, 8, 16, 32, 64), 8
-PPO_ROLLOUTS, MORE, RECIPE = 12, 3, Recipe(k=4, rate=7e-4)
-VOTES, DPO_SIZE, DPO_RATE = 1536, 16, 3e-4
+PPO_ROLLOUTS, GRPO_ROLLOUTS, RECIPE = 50, 25, Recipe(k=4, rate=1e-3)
+# All six comparisons of four answers to each of 800 posts.
+VOTES, DPO_SIZE, DPO_RATE = 4800, 16, 3e-4
 TRAINED = ("ppo", "grpo", "dpo")
 # Gold rewards nearer than this are a tie.
 TIE = 1e-6
 
 
-def ppo(seed: Base, beta: float, rollouts: int, start: nn.Module | None = None) -> nn.Module:
-    """PPO with the gold reward, from the clone, or from a policy that goes on with this price; the reference is the clone."""
+def ppo(seed: Base, beta: float) -> nn.Module:
+    """PPO with the gold reward, from the clone."""
     policy = load(seed.folder / "clone" / "model")[0]
-    if start is not None:
-        policy.load_state_dict(start.state_dict())
-    batches = seed.batches(rollouts, 16, f"frontier ppo {beta}")
+    batches = seed.batches(PPO_ROLLOUTS, 16, f"frontier ppo {beta}")
     steps = train(
-        RECIPE, policy, seed.gold(), batches, rollouts=rollouts, beta=beta, max_new_tokens=seed.settings.max_new_tokens,
+        RECIPE, policy, seed.gold(), batches, rollouts=PPO_ROLLOUTS, beta=beta, max_new_tokens=seed.settings.max_new_tokens,
         eos_id=seed.tokenizer.eos_token_id, generator=torch.Generator().manual_seed(seed.seed), reference=seed.clone,
     )  # fmt: skip
     for _ in steps:
@@ -68,19 +67,13 @@ def policies(seed: Base) -> dict[str, Callable[[], nn.Module]]:
     """Each trained policy by its name, method and β."""
     compared = votes(read_jsonl(seed.folder / "compare" / COMPARISONS)[:VOTES], seed.tokenizer, seed.settings.context)
     data = *compared, reference_logprobs(seed.clone, parts(compared[0]))
-    middle = ppo(seed, BETA, PPO_ROLLOUTS)
-    trained, _ = load(seed.folder / "grpo" / "model")
-    made: dict[str, Callable[[], nn.Module]] = {
-        name_of("ppo", BETA): lambda: middle,
-        name_of("grpo", BETA): lambda: trained,
-    }
+    made: dict[str, Callable[[], nn.Module]] = {}
     for beta in BETAS:
+        made[name_of("ppo", beta)] = lambda beta=beta: ppo(seed, beta)
+        made[name_of("grpo", beta)] = lambda beta=beta: last(
+            grpo(seed, seed.gold(), beta, f"frontier {beta}", rollouts=GRPO_ROLLOUTS)
+        )
         made[name_of("dpo", beta)] = lambda beta=beta: dpo(seed, data, beta)
-        if beta != BETA:
-            made[name_of("ppo", beta)] = lambda beta=beta: ppo(seed, beta, MORE, middle)
-            made[name_of("grpo", beta)] = lambda beta=beta: last(
-                grpo(seed, seed.gold(), beta, f"frontier {beta}", rollouts=MORE, rate=5e-4, start=trained)
-            )
     return made
 
 

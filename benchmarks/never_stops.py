@@ -3,7 +3,7 @@
 Two reward models learn from the same 256 votes: one sums its scores over the answer's tokens, the other reads the last token. GRPO
 optimises both with a small price of KL and with a sensible one, five seeds, on the small forum. Held-out answers: their length, the
 share that is cut off at 44 tokens without an end mark, KL, gold, and what the reward model says. A finished seed is kept in
-runs/base. About 5 minutes of one core. --seed N runs one and writes no card.
+runs/base. About 15 minutes of one core. --seed N runs one and writes no card.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from rlhw.pipeline.stages import COMPARISONS
 from rlhw.preferences import read_jsonl
 from rlhw.reward_model import last_token, sum_of_tokens
 
-VOTES, STEPS, ROLLOUTS, RATE, ANSWERS = 256, 14, 8, 1e-3, 4
+VOTES, STEPS, ROLLOUTS, RATE, ANSWERS = 256, 14, 40, 1e-3, 4
 READS = {"sum": (sum_of_tokens, "summed over the tokens"), "last": (last_token, "read at the last token")}
 BETAS = {"small": 0.02, "sensible": 0.25}
 FIGURES = {

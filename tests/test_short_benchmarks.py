@@ -39,7 +39,7 @@ def small(monkeypatch, tmp_path):
         },
         goodhart: {"SIZES": (8, 16, "gold"), "COUNTS": (1, 2, 4), "ROUND": 8, "DATA": tmp_path / "widget.json"},
         never_stops: {"VOTES": 16, "STEPS": 1, "ROLLOUTS": 1, "ANSWERS": 4},
-        frontier: {"VOTES": 64, "DPO_SIZE": 4, "PPO_ROLLOUTS": 1, "MORE": 1, "COUNTS": (2, 4), "ANSWERS": 4},
+        frontier: {"VOTES": 64, "DPO_SIZE": 4, "PPO_ROLLOUTS": 1, "GRPO_ROLLOUTS": 1, "COUNTS": (2, 4), "ANSWERS": 4},
     }.items():  # fmt: skip
         for name, value in changes.items():
             monkeypatch.setattr(module, name, value)
