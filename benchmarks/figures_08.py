@@ -1,4 +1,4 @@
-"""The figures of chapter 8: the frontier with a tangent, samples for J*, best of n beside the frontier, what prompts can show."""
+"""The figures of chapter 8: the frontier with a tangent, the methods beside it, samples for J*, best of n, win rates."""
 
 import math
 
@@ -9,11 +9,13 @@ from scipy.special import logsumexp
 from scipy.stats import binom
 
 from benchmarks.slips_08 import BEN, FACTS, PRICE, REF, REWARDS, SHARE, by_enumeration
-from rlhw import plots
+from rlhw import cards, plots
 from rlhw.evaluation import best_of_n_kl, best_of_n_reward, frontier, win_rate
 
 GREY = "#444444"
 LEVELS, CHANCES = np.arange(FACTS + 1.0), binom.pmf(np.arange(FACTS + 1), FACTS, SHARE)
+# Where each method's name stands: beside which of its points, and how far from it.
+METHODS = {"best of n": (5, (6, -14)), "PPO": (0, (-34, 2)), "GRPO": (2, (8, 2)), "DPO": (2, (8, 6))}
 
 
 def tangent() -> Figure:
@@ -49,6 +51,46 @@ def tangent() -> Figure:
         side = "right" if x > 1 else "left"
         axes.annotate(name, (x, y), xytext=moves[name], textcoords="offset points", color=color, ha=side)
     axes.set(xlabel="KL from the reference (nats)", ylabel="reward", xlim=(-0.12, 1.75), ylim=(0.6, 2.12))
+    return figure
+
+
+def methods() -> Figure:
+    """Reward against KL on the small forum: the estimated frontier, best of n, and PPO, GRPO and DPO at three prices."""
+    metrics = cards.read("frontier")["metrics"]
+    kl, reward = (np.array([metrics[f"frontier_{i}_{axis}"]["value"] for i in range(11)]) for axis in ("kl", "reward"))
+    kl, reward = np.insert(kl, 0, 0.0), np.insert(reward, 0, metrics["clone_reward"]["value"])
+    slopes = np.diff(reward) / np.diff(kl)
+    assert np.all(np.diff(slopes) < 0), "the frontier is concave"
+    figure, axes = plt.subplots(figsize=(7.2, 4.6))
+    axes.plot(kl, reward, color="black")
+    axes.annotate("frontier", (kl[5], reward[5]), xytext=(-6, 6), textcoords="offset points", ha="right")
+    axes.plot(kl[:1], reward[:1], "s", color="black", zorder=4)
+    axes.annotate("cloning", (kl[0], reward[0]), xytext=(9, -4), textcoords="offset points")
+    best = [[metrics[f"best_of_{n}_{axis}"]["value"] for n in (2, 4, 8, 16, 32, 64)] for axis in ("kl", "reward")]
+    rows = {"best of n": [f"best_of_{n}" for n in (2, 4, 8, 16, 32, 64)]}
+    rows |= {
+        method: [f"{method.lower()}_{price}" for price in ("05", "025", "0125")] for method in ("PPO", "GRPO", "DPO")
+    }
+    for (method, names), color, marker in zip(rows.items(), (GREY, *plots.COLORS), "xosD", strict=False):
+        points = {axis: [metrics[f"{name}_{axis}"] for name in names] for axis in ("kl", "reward")}
+        x, y = (np.array([point["value"] for point in points[axis]]) for axis in ("kl", "reward"))
+        ranges = [
+            abs(np.array([[p[side] for p in points[axis]] for side in ("low", "high")]) - at)
+            for axis, at in zip(points, (x, y), strict=True)
+        ]
+        assert np.all(y < np.interp(x, kl, reward)), "no median lies above the frontier"
+        assert np.all(np.diff(x) > 0), "the lower the price and the larger n, the further"
+        assert method == "best of n" or np.all(np.interp(x, *best) > y), "best of n lies above the trained policies"
+        axes.errorbar(x, y, xerr=ranges[0], yerr=ranges[1], fmt="none", ecolor=color, alpha=0.45, linewidth=1)
+        axes.plot(x, y, marker + "-", color=color, markersize=6, linewidth=0.8)
+        axes.annotate(
+            method,
+            (x[METHODS[method][0]], y[METHODS[method][0]]),
+            xytext=METHODS[method][1],
+            textcoords="offset points",
+            color=color,
+        )
+    axes.set(xlabel="KL from the clone (nats)", ylabel="gold reward")
     return figure
 
 
@@ -150,4 +192,10 @@ def win_rates() -> Figure:
     return figure
 
 
-FIGURES = {"tangent": tangent, "jstar_estimate": jstar_estimate, "best_of_n": best_of_n, "win_rates": win_rates}
+FIGURES = {
+    "tangent": tangent,
+    "methods": methods,
+    "jstar_estimate": jstar_estimate,
+    "best_of_n": best_of_n,
+    "win_rates": win_rates,
+}

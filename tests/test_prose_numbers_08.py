@@ -79,3 +79,60 @@ def test_best_of_n_is_hard_to_beat():
     """With the learned reward best of 16 keeps less than PPO, which keeps less than all."""
     assert "With the learned reward it keeps" in text_of(CHAPTER)
     assert entry("learning", "best_of_16_learned") < entry("learning", "ppo_learned") < 1
+
+
+def test_what_the_figure_of_the_methods_is_said_to_show():
+    """Best of n nearest; PPO and GRPO not told apart; DPO lowest, once below the clone, and no better for a lower price."""
+    assert "PPO and GRPO are not told apart by five seeds at the price 0.25" in text_of(CHAPTER)
+    for price in ("05", "025", "0125"):
+        for method in ("ppo", "grpo", "dpo"):
+            assert entry("frontier", f"{method}_{price}_below") > entry("frontier", "best_of_16_below", "high")
+        assert entry("frontier", f"dpo_{price}_below") > entry("frontier", f"ppo_{price}_below")
+        assert entry("frontier", f"dpo_{price}_below") > entry("frontier", f"grpo_{price}_below")
+    assert entry("frontier", "ppo_025_share", "low") < entry("frontier", "grpo_025_share", "high")
+    assert entry("frontier", "grpo_025_share", "low") < entry("frontier", "ppo_025_share", "high")
+    assert entry("frontier", "dpo_025_share", "low") < 0
+    assert entry("frontier", "dpo_0125_reward") < entry("frontier", "dpo_025_reward")
+    assert entry("frontier", "dpo_0125_kl") > entry("frontier", "dpo_025_kl")
+
+
+def test_what_the_goodhart_table_is_said_to_show():
+    """Few comparisons end below the clone in every seed; 4,096 turn late or not at all, and promise less than there is."""
+    assert "gold turns early and ends *below the clone's*, in every seed" in text_of(CHAPTER)
+    for size in (128, 512):
+        for way in ("best", "rl"):
+            assert (
+                entry("goodhart", f"{way}_{size}_last", "high")
+                < 0
+                < entry("goodhart", f"{way}_{size}_last_learned", "low")
+            )
+        assert entry("goodhart", f"rl_{size}_last") < entry("goodhart", f"best_{size}_last")
+        assert entry("goodhart", f"rl_{size}_last_kl") > entry("goodhart", f"best_{size}_last_kl")
+        assert entry("goodhart", f"rl_{size}_a", "high") < 0 < entry("goodhart", f"rl_{size}_b", "low")
+        assert entry("goodhart", f"best_{size}_peak_n") == 4
+    assert entry("goodhart", "rl_4096_loss") == entry("goodhart", "rl_gold_loss", "high") == 0
+    assert entry("goodhart", "best_gold_loss", "high") == 0
+    for way in ("best", "rl"):
+        assert entry("goodhart", f"{way}_4096_last_learned") < entry("goodhart", f"{way}_4096_last")
+        data = cards.read("goodhart")["metrics"]
+        assert data[f"{way}_4096_peak"]["value"] > data[f"{way}_512_peak"]["high"]
+    assert entry("goodhart", "rl_4096_fit") < 0.5 < 0.9 < entry("goodhart", "best_4096_fit")
+
+
+def test_what_fresh_comparisons_are_said_to_show():
+    """Better order in the median, and no gain that five seeds show: each interval holds 0, and both rounds end below the clone."""
+    assert "All three intervals hold 0" in text_of(CHAPTER)
+    for name in ("fresh_change", "same_change", "fresh_over_same"):
+        assert entry("goodhart", f"round_{name}", "low") < 0 < entry("goodhart", f"round_{name}", "high")
+    assert max(entry("goodhart", f"round_{name}_gold", "high") for name in ("fresh", "same")) < -1
+    assert entry("goodhart", "round_order_there", "high") < 0.5
+    assert entry("goodhart", "round_fresh_order_there") > entry("goodhart", "round_same_order_there")
+
+
+def test_what_own_labels_are_said_to_buy():
+    """30 labels: a coin, and a loss in the median; 100: little; 300: about half of what could be had; all chances worse than none."""
+    assert "your own 30 labels are enough to see the loop turn" in text_of(CHAPTER)
+    assert entry("own_labels", "accuracy_30", "low") < 0.5 < entry("own_labels", "accuracy_100", "low")
+    assert entry("own_labels", "best_30") < 0 and entry("own_labels", "best_100", "low") < 0
+    assert 0.4 < entry("own_labels", "best_300") / entry("own_labels", "best_gold") < 0.6
+    assert min(entry("own_labels", f"loss_{n}", "low") for n in (30, 100, 300)) > math.log(2)
