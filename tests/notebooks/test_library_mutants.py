@@ -31,9 +31,10 @@ EDITS = {
         )
     ],
     "05_reward_model.ipynb": [("reward_model.py", "wins * logsigmoid(differences)", "wins * logsigmoid(-differences)")],
+    "06_ppo.ipynb": [("ppo.py", "delta + gamma * lam * advantage", "delta + gamma * advantage")],
 }
 # Each of these trains for half a minute, and runs once more for each edit.
-TRAINING = ("03_behavior_cloning.ipynb", "04_human_preferences.ipynb", "05_reward_model.ipynb")
+TRAINING = ("03_behavior_cloning.ipynb", "04_human_preferences.ipynb", "05_reward_model.ipynb", "06_ppo.ipynb")
 
 
 @pytest.fixture(scope="module")
