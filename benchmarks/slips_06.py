@@ -161,7 +161,7 @@ SLIPS = {
         "reward of an answer of five tokens with score 1: the score at each token (right: at the last)",
         paid, wrong=lambda scores, zeros: zeros + scores[:, None], right=at_the_last_token,
     ),
-    "score_at_a_pad": Slip(
+    "paid_at_a_pad": Slip(
         "reward of an answer of five tokens with score 1: at the last column (right: at its own last token)",
         paid, wrong=lambda scores, zeros: torch.cat([zeros[:, :-1], scores[:, None]], 1), right=at_the_last_token,
     ),

@@ -5,10 +5,12 @@ import math
 import numpy as np
 import pytest
 
+from benchmarks import never_stops
 from benchmarks.small_problem import EPOCHS, PROMPTS, ROLLOUTS, WIDTH, K
 from benchmarks.steps_exact import CRITIC_ERROR, FAR, NEAR, RATE, UPDATES
 from benchmarks.steps_to_ppo import RATES, SEEDS
 from rlhw import cards
+from rlhw.ppo_details import DETAILS
 from tests.test_prose_numbers import text_of
 
 CHAPTER = "book/06_ppo.md"
@@ -59,6 +61,10 @@ def test_what_each_step_brings():
     assert abs(entry("clip_careful_24") - entry("ratio_careful_24")) < 0.01
     assert "Four updates with the ratio alone end *below* the single one" in text
     assert entry("ratio_bold_24") < entry("leave_one_out_bold_24") - 0.03
+    assert "That is no better than without any ratio" in text
+    assert entry("ratio_bold_24") <= entry("again_bold_24")
+    assert "and that is as good as it ever was" in text
+    assert entry("one_clip_gain_16") == max(entry(f"one_clip_gain_{n}") for n in range(0, UPDATES + 1, 2))
     assert entry("clip_bold_24") > entry("ratio_bold_24") + 0.1
     assert "The clip does not make the best run better. It makes a bold one safe." in text
     assert entry("clip_bold_24", "low") > entry("ratio_bold_24", "low") + 0.2
@@ -112,3 +118,39 @@ def test_which_details_matter():
     for name in ("whiten", "grad_norm", "all_blocks", "critic"):
         assert metrics[f"{name}_change"]["low"] < 0 < metrics[f"{name}_change"]["high"]
     assert metrics["value_clip_change"]["high"] == metrics["value_clip_change"]["low"] == 0
+    assert "{card}`ppo_ablation outside .0f` of 13 intervals" in text
+    assert sum(n.endswith("_change") and "_table" not in n and n != "nothing_change" for n in metrics) == 13
+
+
+def test_which_details_matter_on_the_table():
+    metrics, text = cards.read("ppo_ablation")["metrics"], text_of(CHAPTER)
+    changes = {name: metrics[f"{name}_table_change"] for name in DETAILS if f"{name}_table_change" in metrics}
+    assert "Half as many epochs cost" in text
+    assert "Without whitening or without the critic a little is lost" in text
+    for name in ("one_epoch", "whiten", "critic", "fixed_beta"):
+        assert changes[name]["high"] < 0
+    for name in ("four_epochs", "minibatches", "schedule"):
+        assert changes[name]["low"] > 0.01
+    assert "The largest are all of one kind" in text
+    largest = sorted((abs(entry["value"]), name) for name, entry in changes.items() if name != "lambda_zero")[-4:]
+    assert {name for _, name in largest} == {"one_epoch", "four_epochs", "minibatches", "schedule"}
+    assert "The clip shows nothing here" in text
+    assert changes["clip"]["low"] < 0 < changes["clip"]["high"]
+
+
+def test_never_stopping_is_paid_at_a_small_price():
+    metrics, text = cards.read("never_stops")["metrics"], text_of(CHAPTER)
+    assert "with every seed *no* answer ends any more" in text
+    assert metrics["sum_small_endless"]["low"] == 1
+    assert metrics["sum_small_objective"]["low"] > 10
+    assert "At the small price its answers end, and gold falls all the same" in text
+    assert metrics["last_small_endless"]["high"] == 0
+    assert max(metrics[f"{kind}_small_gold"]["high"] for kind in ("sum", "last")) < metrics["clone_gold"]["low"] - 3
+    assert "At 0.25 the median answer ends whatever the read-out, and gold stays near the clone's" in text
+    for kind in ("sum", "last"):
+        assert metrics[f"{kind}_sensible_endless"]["value"] == 0
+        assert abs(metrics[f"{kind}_sensible_gold"]["value"] - metrics["clone_gold"]["value"]) < 0.4
+    assert "But with one seed of the five, and the sum" in text
+    assert metrics["sum_sensible_endless"]["high"] > 0.3
+    assert metrics["sum_sensible_gold"]["low"] < -3
+    assert (never_stops.ROLLOUTS, never_stops.VOTES) == (40, 256)

@@ -82,13 +82,20 @@ def test_which_loss_for_how_many_votes():
     )
     assert "in the worst world it ends below the reference" in text
     assert entry("dpo_kin", "exact_mean_share", "low") < 0
+    assert "KTO does better on 3,000 votes on pairs of the reference than on the exact votes" in text
+    assert entry("dpo_kin", "votes_3000_kto") > entry("dpo_kin", "exact_kto_share") + 0.1
+    assert "Below zero is worse than no training. The worlds differ much more than the losses" in text
+    for count in (30, 300, 3000):
+        medians = [entry("dpo_kin", f"votes_{count}_{n}") for n in ("dpo", "smoothed", "ipo", "kto")]
+        spread = entry("dpo_kin", f"votes_{count}_dpo", "high") - entry("dpo_kin", f"votes_{count}_dpo", "low")
+        assert spread > max(medians) - min(medians)
     names = ("dpo", "smoothed", "ipo", "kto")
     assert max(names, key=lambda n: entry("dpo_kin", f"votes_3000_{n}")) == "dpo"
     assert max(names, key=lambda n: entry("dpo_kin", f"votes_30_{n}")) == "kto"
 
 
 def test_dpo_beside_ppo():
-    assert "On the small forum judging was easier" in text_of(CHAPTER)
+    assert "the way round by a judge ended higher, with every seed" in text_of(CHAPTER)
     assert entry("learning", "dpo", "high") < entry("learning", "ppo_learned", "low")
 
 
@@ -96,8 +103,11 @@ def test_what_the_losses_do_on_the_small_forum():
     text = text_of(CHAPTER)
     assert "preferred summaries lose on average and the others lose more" in text
     assert "the reward rises by more than a point" in text
+    assert "between a half and two thirds of the preferred ones fell" in text
+    assert "here few samples carry that mean" in text
+    assert entry("dpo_kin", "forum_effective", "high") < 20 < 100 < entry("learning", "effective")
     for name in ("dpo", "ipo", "kto"):
         assert entry("dpo_kin", f"forum_{name}_rejected") < entry("dpo_kin", f"forum_{name}_chosen") < 0
-        assert entry("dpo_kin", f"forum_{name}_fell") == pytest.approx(0.55, abs=0.15)
+        assert 0.48 < entry("dpo_kin", f"forum_{name}_fell") < 2 / 3
         assert entry("dpo_kin", f"forum_{name}_reward") > entry("dpo_kin", "forum_clone_reward") + 1
         assert entry("dpo_kin", f"forum_{name}_kl") < 1.7

@@ -42,9 +42,7 @@ EXECUTE = """
 import json, sys, nbformat
 from nbclient import NotebookClient
 cells = ["from rlhw.widgets.softmax_policy import SoftmaxPolicy\\nwidget = SoftmaxPolicy()\\nwidget", "widget",
-         "from rlhw.widgets.aligned_tokens import DATA as ALIGNED
-from rlhw.widgets.aligned_tokens import AlignedTokens
-from rlhw.widgets.baseline_estimates import BaselineEstimates\\nBaselineEstimates()"]
+         "from rlhw.widgets.baseline_estimates import BaselineEstimates\\nBaselineEstimates()"]
 notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
 NotebookClient(notebook, kernel_name="python3", timeout=60).execute()
 json.dump([notebook.metadata.widgets, [cell.outputs[-1].data for cell in notebook.cells]], sys.stdout)
