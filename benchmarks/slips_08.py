@@ -149,11 +149,11 @@ SLIPS = {
         picked, wrong=lambda picking, fresh: picking.max(1),
         right=lambda picking, fresh: fresh[np.arange(len(fresh)), picking.argmax(1)],
     ),
-    "one_order": Slip(
+    "one_place": Slip(
         "win rate of a policy against itself, always shown first (right: both orders)",
         seen_by_judge, wrong=lambda first: first, right=lambda first: (first + 1 - first) / 2,
     ),
-    "ties_dropped": Slip(
+    "wins_without_ties": Slip(
         "win rate of 30 wins, 10 losses, 60 ties: ties dropped (right: a tie counts one half)",
         share_of_wins, wrong=lambda wins, losses, ties: wins / (wins + losses), right=lambda *counts: win_rate(*counts)[0],
     ),
