@@ -158,7 +158,7 @@ export default {
       html("div", { class: "rlhw-pictures" },
         html("div", {}, picture(view, ["The two laws"], LAW_KEY, LAWS, draw(drawLaws)), values), means),
       table(view, "In nats: exact mean, its distance to the KL, standard deviation of one sample, mean of the samples",
-        ["estimator", "mean", "off by", "deviation", "sampled"], () => rows(model)),
+        ["estimator", "mean", "off by", "sd", "sample"], () => rows(model)),
       spoken(view, () => sentence(model)),
     );
     return view.end;
