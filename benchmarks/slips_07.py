@@ -169,7 +169,7 @@ SLIPS = {
         "KL(π‖π*) after training, winner and loser exchanged (right: as voted)",
         distance_to_best, wrong=lambda logs, ref: pairs(logs, ref, BETA / TAU, swapped=True), right=of_right, unit="nats",
     ),
-    "mean_over_tokens": Slip(
+    "length_divided": Slip(
         "KL(π‖π*) of the optimum, means over answers of 1, 2 and 4 tokens (right: sums)",
         distance_with, wrong=lambda n: 1 / n, right=lambda n: np.ones(len(n)), unit="nats",
     ),
