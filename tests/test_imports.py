@@ -42,6 +42,21 @@ ARROWS = {
     "notebook_rules": {"repository", "exercises"},
     "notebooks": {"repository", "notebook_rules"},
     "cards": {"rlhw"},
+    "clinic": {
+        *(
+            "batches",
+            "behavior_cloning",
+            "dpo",
+            "grpo",
+            "language_model",
+            "laws",
+            "logprobs",
+            "plots",
+            "ppo",
+            "reward_model",
+        ),
+        *("rollouts", "tabular_lm", "training"),
+    },
     "pipeline": {"*"},
     "labelling": {"preferences", "widgets"},
     "cli": {"*"},
@@ -53,7 +68,7 @@ ARROWS = {
 TORCH_MODULES = {
     *("batches", "logprobs", "language_model", "tabular_lm", "rollouts", "behavior_cloning", "reward_model"),
     *("ppo", "dpo", "grpo", "checkpoint", "pipeline", "training", "calibration", "saving", "same_model"),
-    *("pair_sampling", "weighted_update", "ppo_details"),
+    *("pair_sampling", "weighted_update", "ppo_details", "clinic"),
 }
 HEAVY_MODULES = TORCH_MODULES | {"plots"}
 
