@@ -10,12 +10,13 @@ Map, chapter by chapter:
     4  Human preferences           preferences (comparisons, Label Studio, agreement, Elo), labelling (a widget that asks),
                                    pair_sampling (two answers of a model to each prompt)
     5  Reward model                reward_model (heads, losses, training), calibration
-    6  PPO                         rollouts (samples with scores), ppo (GAE, clipped losses, KL control, the loop)
+    6  PPO                         rollouts (samples with scores), ppo (GAE, clipped losses, KL control, the loop),
+                                   ppo_details (each detail of it with a switch)
     7  DPO                         dpo (DPO, IPO, KTO)
-    8  How good is it?             evaluation (win rates, best-of-n, what can be attained)
+    8  How good is it?             evaluation (win rates, best-of-n, what can be attained), overoptimisation (two forms of decline)
     9  Without a critic            grpo (leave-one-out and group advantages)
 
-The whole loop, and what came of it: pipeline (`rlhw run`)
+The whole loop, and what came of it: pipeline (`rlhw run`). Runs that do not crash and are wrong: clinic
 
 What they are measured on:
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import resource
 import subprocess
 import sys
@@ -164,11 +165,16 @@ def value(name: str, path: str, form: str = ".3g") -> str:
     if key in card["metrics"]:
         entry, part = card["metrics"][key], part or "value"
         if part in entry:
-            return format(entry[part], form)
+            return _unsigned_zero(format(entry[part], form))
         raise KeyError(f"card '{name}', metric '{key}' has no '{part}'; it has {', '.join(entry)}.")
     if key in ("seconds", "peak_memory_mb"):
         return format(card[key], form)
     raise KeyError(f"card '{name}' has no metric '{key}'; it has {', '.join(card['metrics'])}.")
+
+
+def _unsigned_zero(text: str) -> str:
+    """Without the sign of a number that is rounded to nothing: -0.00 looks like a statement about its direction."""
+    return text[1:] if re.fullmatch(r"-0(\.0*)?%?", text) else text
 
 
 def stale(name: str) -> list[str]:

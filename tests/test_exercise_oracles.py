@@ -7,8 +7,12 @@ import pytest
 import torch
 
 from rlhw import exercises
-from rlhw.exercises import ch5_read_the_table
+from rlhw.dpo import dpo_loss
+from rlhw.evaluation import tilted
+from rlhw.exercises import ch5_read_the_table, ch6_which_loss
 from rlhw.exercises.question import _same, close, draw_cases, outputs_of
+from rlhw.logprobs import kl_estimate
+from rlhw.ppo import clipped_policy_loss, gae, shaped_rewards
 from rlhw.preferences import cohen_kappa, from_label_studio
 from rlhw.preferences.ratings import expected_score
 from rlhw.reward_model import bradley_terry_loss, last_token, pairwise_loss
@@ -24,6 +28,18 @@ NAMES = [
     "ch5-read-the-table",
     "ch5-recall",
     "ch5-shift",
+    "ch6-shaped-rewards",
+    "ch6-gae",
+    "ch6-clipped-loss",
+    "ch6-kl-estimators",
+    "ch6-recall",
+    "ch6-which-loss",
+    "ch7-beta",
+    "ch7-dpo-gradient",
+    "ch7-dpo-loss",
+    "ch7-pi-star",
+    "ch7-proof-puzzle",
+    "ch7-recall",
 ]
 
 
@@ -97,6 +113,103 @@ def test_a_shift_for_each_prompt_and_the_temperature_are_forgiven():
         shifts = np.linspace(-5.0, 8.0, len(gold))[:, None]
         assert expected(gold / tau + shifts, gold, tau) == pytest.approx(0.0, abs=1e-9)
         assert expected(scores + shifts, gold, tau) == pytest.approx(expected(scores, gold, tau))
+
+
+def test_shaped_rewards():
+    expected = exercises.question("ch6-shaped-rewards").expected
+    for *arrays, mask, beta in all_cases("ch6-shaped-rewards"):
+        rewards = expected(*arrays, mask, beta)
+        np.testing.assert_allclose(rewards, shaped_rewards(*tensors(*arrays, mask), beta).numpy(), atol=1e-12)
+        scores, logprobs, ref_logprobs = arrays
+        leaving = np.where(mask, logprobs - ref_logprobs, 0.0).sum(axis=1)
+        np.testing.assert_allclose(rewards.sum(axis=1), scores - beta * leaving, atol=1e-12)
+
+
+def test_gae():
+    expected = exercises.question("ch6-gae").expected
+    for rewards, values, mask, gamma, lam in all_cases("ch6-gae"):
+        for ours, theirs in zip(
+            expected(rewards, values, mask, gamma, lam),
+            gae(*tensors(rewards, values, mask), gamma, lam),
+            strict=True,
+        ):
+            np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-12)
+
+
+def test_clipped_loss():
+    expected = exercises.question("ch6-clipped-loss").expected
+    for *arrays, clip in all_cases("ch6-clipped-loss"):
+        loss = clipped_policy_loss(*tensors(*arrays), clip)
+        np.testing.assert_allclose(expected(*arrays, clip), loss.numpy(), atol=1e-12)
+
+
+def test_kl_estimates():
+    expected = exercises.question("ch6-kl-estimators").expected
+    for log_p, log_q in all_cases("ch6-kl-estimators"):
+        ours = [kl_estimate(*tensors(log_p, log_q), kind).numpy() for kind in ("k1", "k2", "k3")]
+        np.testing.assert_allclose(expected(log_p, log_q), ours, rtol=1e-9)
+
+
+def test_which_loss_does_not_depend_on_the_policy():
+    """By enumeration, for other policies and references than the one that the question was computed with."""
+    assert all(ch6_which_loss.computed(seed) == ch6_which_loss.TRUE for seed in range(4))
+
+
+def test_pi_star():
+    expected = exercises.question("ch7-pi-star").expected
+    for ref_probs, rewards, beta in all_cases("ch7-pi-star"):
+        policy, log_z = expected(ref_probs, rewards, beta)
+        np.testing.assert_allclose(policy, tilted(ref_probs, rewards, beta), atol=1e-10)
+        # log Z is J*/β: what the policy earns, less the price of its KL.
+        given = policy > 0
+        kl = policy[given] @ np.log(policy[given] / ref_probs[given])
+        assert log_z == pytest.approx(policy @ rewards / beta - kl, rel=1e-10)
+
+
+def test_dpo_loss_and_gradient():
+    for name in ("ch7-dpo-loss", "ch7-dpo-gradient"):
+        for *logprobs, beta in all_cases(name):
+            leaves = [tensor.requires_grad_() for tensor in tensors(*logprobs)]
+            losses = dpo_loss(*leaves, beta)
+            expected = exercises.question(name).expected(*logprobs, beta)
+            if name == "ch7-dpo-loss":
+                np.testing.assert_allclose(expected, losses.detach().numpy(), rtol=1e-9)
+            else:
+                slopes = torch.autograd.grad(losses.sum(), leaves[:2])
+                np.testing.assert_allclose(expected, torch.stack(slopes).numpy(), atol=1e-7)
+
+
+def test_dpo_ends_at_the_policy_that_is_wanted():
+    expected = exercises.question("ch7-beta").expected
+    for beta, tau, ref_probs, shares in all_cases("ch7-beta"):
+        _, policy = expected(beta, tau, ref_probs, shares)
+        rewards = tau * np.log(shares[:, 0] / shares[0])
+        np.testing.assert_allclose(policy, tilted(ref_probs, rewards, beta), atol=1e-9)
+
+
+def test_the_true_lines_of_the_proof_hold_and_the_false_ones_do_not():
+    rng = np.random.default_rng(7)
+    for beta in (0.3, 1.7):
+        policy, ref = rng.dirichlet(np.ones(5), 2)
+        rewards = rng.standard_normal(5)
+        z = ref @ np.exp(rewards / beta)
+        star = ref * np.exp(rewards / beta) / z
+        gap = policy @ np.log(policy / star)
+        lines = {
+            "F": policy @ (rewards - beta * np.log(policy / ref)),
+            "D": policy @ (beta * np.log(z) + beta * np.log(star / ref) - beta * np.log(policy / ref)),
+            "H": policy @ (beta * np.log(z) - beta * np.log(policy / star)),
+            "A": beta * np.log(z) - beta * gap,
+            "C": policy @ (beta * np.log(star / ref) - beta * np.log(policy / ref)),
+            "G": beta * np.log(z) - beta * star @ np.log(star / policy),
+        }
+        objective = policy @ rewards - beta * policy @ np.log(policy / ref)
+        holds = {letter for letter, value in lines.items() if abs(value - objective) < 1e-12}
+        # B: the bound; I: the bound term by term.
+        holds |= {"B"} if objective < beta * np.log(z) and gap > 0 else set()
+        holds |= {"I"} if np.all(-np.log(policy / star) <= 0) else set()
+        holds |= {"E"} if abs(star @ rewards - beta * star @ np.log(star / ref) - beta * np.log(z)) < 1e-12 else set()
+        assert holds == set(exercises.question("ch7-proof-puzzle").expected())
 
 
 def test_kappa():

@@ -32,6 +32,7 @@ ARROWS = {
     "checkpoint": {"same_model", "saving"},
     "dpo": {"batches", "logprobs", "training", "calibration"},
     "ppo": {"batches", "logprobs", "rollouts", "training"},
+    "ppo_details": {"batches", "ppo", "reward_model", "training"},
     "grpo": {"batches", "logprobs", "rollouts", "ppo", "training"},
     "exercises": {"laws", "policy_gradient", "bandits"},
     "grading": {"laws"},
@@ -67,7 +68,7 @@ ARROWS = {
 TORCH_MODULES = {
     *("batches", "logprobs", "language_model", "tabular_lm", "rollouts", "behavior_cloning", "reward_model"),
     *("ppo", "dpo", "grpo", "checkpoint", "pipeline", "training", "calibration", "saving", "same_model"),
-    *("pair_sampling", "weighted_update", "clinic"),
+    *("pair_sampling", "weighted_update", "ppo_details", "clinic"),
 }
 HEAVY_MODULES = TORCH_MODULES | {"plots"}
 

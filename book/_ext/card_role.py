@@ -8,7 +8,8 @@
 ``{all-cards}`` shows every card there is, each under the label ``card-<name>`` (with ``-`` for ``_``).
 
 The numbers come from ``results/<name>.json`` by way of ``rlhw.cards`` and stand nowhere else. Where a module that a
-card depends on has changed since the card was written, the page says "measured on an older version".
+card depends on has changed since the card was written, the page says "measured on an older version". Where a card is
+missing or broken, the page says so in the place of the number, and the build warns.
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ def reason(error: Exception) -> str:
     return " ".join(text.split()).rstrip(".") or type(error).__name__
 
 
+def missing(name: str) -> str:
+    """Return what a page says in the place of a number or table that its card does not give."""
+    return f"(not measured: the card {name} cannot be read)"
+
+
 def from_card(name: str, read: Callable, location: object, env: object) -> object:
     """Return ``read(rlhw.cards)``, note the card as used on this page, or warn with one sentence and return None."""
     try:
@@ -69,7 +75,7 @@ class CardRole(SphinxRole):
     """One number of a card, as text in the sentence."""
 
     def run(self) -> tuple[list[nodes.Node], list]:
-        """Return the number with a tooltip that names its card."""
+        """Return the number, or a sentence that says it is not there."""
         try:
             name, path, number_format = parse_reference(self.text)
         except ValueError as error:
@@ -77,7 +83,7 @@ class CardRole(SphinxRole):
             return [nodes.problematic(self.rawtext, self.rawtext)], []
         value = from_card(name, lambda cards: cards.value(name, path, number_format), self.get_location(), self.env)
         if value is None:
-            return [nodes.problematic(self.rawtext, self.rawtext)], []
+            return [nodes.inline("", missing(name), classes=["card-missing"])], []
         return [nodes.inline("", str(value), classes=["card-number"])], []
 
 
@@ -91,7 +97,7 @@ class CardTable(SphinxDirective):
         name = self.arguments[0]
         text = from_card(name, lambda cards: cards.table(name), self.get_location(), self.env)
         if text is None:
-            return []
+            return [nodes.paragraph("", missing(name), classes=["card-missing"])]
         box = nodes.container(classes=["card-table"])
         self.state.nested_parse(StringList(text.splitlines(), source=f"results/{name}.json"), self.content_offset, box)
         return [box]
@@ -103,14 +109,13 @@ class AllCards(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return one block a card, in the order of their names."""
         names = importlib.import_module("rlhw.cards").names()
-        blocks = [self.block(name) for name in names]
-        return [block for block in blocks if block is not None]
+        return [self.block(name) for name in names]
 
-    def block(self, name: str) -> nodes.Node | None:
+    def block(self, name: str) -> nodes.Node:
         """Return one card: title, table, command, hardware, seconds."""
         both = from_card(name, lambda cards: (cards.read(name), cards.table(name)), self.get_location(), self.env)
         if both is None:
-            return None
+            return nodes.paragraph("", missing(name), classes=["card-missing"])
         card, table = both
         label = f"card-{name}".replace("_", "-")
         box = nodes.container(classes=["card-table"], ids=[label])

@@ -7,13 +7,15 @@
 
 The options are the widget's own, as JSON. The page gets the widget's state as JSON, which `widget_host.js` brings to
 life; that script is added to pages with widgets only. Where there is no JavaScript, a sentence stands in the place of
-each widget, those of notebooks too.
+each widget, those of notebooks too. A widget that shows measured numbers names their card in ``CARD``: where that card
+is missing or of an older version, the page says so, as it does for a number in the text.
 """
 
 import html
 import importlib
 import json
 
+from card_role import from_card, missing
 from docutils import nodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -45,7 +47,11 @@ class WidgetDirective(SphinxDirective):
         except ValueError as problem:
             logger.warning(str(problem), location=self.get_location(), type="widget")
             return [nodes.paragraph("", f"This widget could not be built: {problem}")]
-        return [nodes.raw("", page_script(widget) + without_javascript(repr(widget)), format="html")]
+        shown = [nodes.raw("", page_script(widget) + without_javascript(repr(widget)), format="html")]
+        name = getattr(widget, "CARD", None)
+        if name and from_card(name, lambda cards: cards.read(name), self.get_location(), self.env) is None:
+            shown.append(nodes.paragraph("", missing(name), classes=["card-missing"]))
+        return shown
 
 
 def build(address: str, options: dict[str, str]):

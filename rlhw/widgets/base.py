@@ -32,7 +32,7 @@ class Number(traitlets.TraitType):
 
 
 class Numbers(traitlets.TraitType):
-    """A tuple of such numbers, one an arm: a list assigned to it is checked and copied, so no change goes unseen."""
+    """A tuple of such numbers, one an arm (or what `each` says): a list assigned to it is copied, so no change goes unseen."""
 
     def validate(self, obj, value):
         fewest, most = self.metadata["arms"]
@@ -42,7 +42,7 @@ class Numbers(traitlets.TraitType):
             values = ()
         if not fewest <= len(values) <= most:
             wanted = str(fewest) if fewest == most else f"{fewest} to {most}"
-            sentence = f"{self.name} must be a list of {wanted} numbers, one an arm"
+            sentence = f"{self.name} must be a list of {wanted} numbers, one {self.metadata['each']}"
             raise traitlets.TraitError(f"{type(obj).__name__}: {sentence}.")
         return values
 
@@ -64,10 +64,20 @@ def slider(default: Real, low: Real, high: Real, step: Real, label: str) -> Numb
 
 
 def sliders(
-    default: tuple[Real, ...], low: Real, high: Real, step: Real, label: str, *, arms: tuple[int, int]
+    default: tuple[Real, ...],
+    low: Real,
+    high: Real,
+    step: Real,
+    label: str,
+    *,
+    arms: tuple[int, int],
+    each: str = "an arm",
 ) -> Numbers:
-    """An option that is one number an arm, `arms` = (fewest, most); "#" in the label stands for the arm's number."""
-    return Numbers(default).tag(sync=True, range=(low, high, step), label=label, arms=arms)
+    """An option that is one number an arm, `arms` = (fewest, most); "#" in the label stands for the arm's number.
+
+    Where the numbers are of something else, `each` says of what: "a token".
+    """
+    return Numbers(default).tag(sync=True, range=(low, high, step), label=label, arms=arms, each=each)
 
 
 def choice(default: object, choices: tuple, label: str) -> Choice:

@@ -27,6 +27,7 @@ class RewardCalibration(Widget):
         "cumulativeSum": "numpy:cumsum",
         "dot": "numpy:dot",
     }
+    CARD: ClassVar[str] = "reward_calibration"
     _esm = javascript("sums", "logistic", "reward_calibration")
 
     reward_model = choice("overfit", ("overfit", "many", "annotator"), "model")

@@ -21,6 +21,7 @@ class TokenByToken(Widget):
         "cumulativeSum": "numpy:cumsum",
         "dot": "numpy:dot",
     }
+    CARD: ClassVar[str] = "token_by_token"
     _esm = javascript("sums", "token_by_token")
 
     post = choice(2, tuple(range(len(EXAMPLES))), "post")

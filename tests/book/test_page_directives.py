@@ -6,6 +6,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+import run_times
 from small_book import SmallBook
 
 
@@ -23,7 +24,21 @@ def cards(monkeypatch):
     def table(name):
         return f"| what | measured |\n| --- | --- |\n| mean | {value(name, 'mean')} |"
 
-    stand_in = SimpleNamespace(value=value, table=table, stale=lambda name: [])
+    def read(name):
+        value(name, "mean")
+        metrics = {
+            "all": {"meaning": "all of it", "value": 273.1, "unit": "s"},
+            "mean": {"meaning": "mean", "value": 1},
+        }
+        return {
+            "title": "A toy",
+            "seconds": 4000.0,
+            "command": "python -m toy",
+            "hardware": "a box",
+            "metrics": metrics,
+        }
+
+    stand_in = SimpleNamespace(value=value, table=table, read=read, names=lambda: ["bandit"], stale=lambda name: [])
     monkeypatch.setitem(sys.modules, "rlhw.cards", stand_in)
     return stand_in
 
@@ -75,9 +90,79 @@ def test_a_card_gives_its_number_and_its_table(tmp_path, cards):
     ],
 )
 def test_a_card_that_cannot_be_shown_is_one_warning(tmp_path, cards, text, sentence):
-    (warning,) = SmallBook(tmp_path, {"index.md": f"# Title\n\n{text}\n"}, ["card_role"]).warnings
+    book = SmallBook(tmp_path, {"index.md": f"# Title\n\n{text}\n"}, ["card_role"])
+    (warning,) = book.warnings
     assert "index.md:3: WARNING: " in warning
     assert sentence in warning
+    # The page is never silent about it: what was asked for badly stands as it was typed, the rest has a sentence.
+    name = "ghost" if "ghost mean" in text or "table" in text else "bandit"
+    said = "bandit" if "write {card}" in sentence else f"(not measured: the card {name} cannot be read)"
+    assert said in book.page()
+
+
+def test_a_card_that_is_listed_and_broken_is_said_among_all_cards(tmp_path, cards):
+    cards.names = lambda: ["bandit", "ghost"]
+    book = SmallBook(tmp_path, {"index.md": "# Title\n\n```{all-cards}\n```\n"}, ["card_role"])
+    assert len(book.warnings) == 1
+    assert "A toy" in book.page()
+    assert "(not measured: the card ghost cannot be read)" in book.page()
+
+
+@pytest.fixture
+def measured_widget(monkeypatch):
+    """A widget whose numbers are those of the card `ghost`."""
+
+    class Toy:
+        CARD = "ghost"
+
+        def option_names():
+            return ()
+
+        def page_state(self):
+            return {}
+
+    monkeypatch.setitem(sys.modules, "toy_widget", SimpleNamespace(Toy=Toy))
+    return Toy
+
+
+def test_a_widget_says_that_its_card_is_missing(tmp_path, cards, measured_widget):
+    text = "# Title\n\n```{widget} toy_widget:Toy\n```\n"
+    book = SmallBook(tmp_path, {"index.md": text}, ["card_role", "widget_directive"])
+    assert len(book.warnings) == 1
+    assert "(not measured: the card ghost cannot be read)" in book.page()
+
+
+def test_a_widget_of_a_stale_card_makes_the_page_say_so(tmp_path, cards, measured_widget):
+    measured_widget.CARD, cards.stale = "bandit", lambda name: ["rlhw.bandits"]
+    text = "# Title\n\n```{widget} toy_widget:Toy\n```\n"
+    page = SmallBook(tmp_path, {"index.md": text}, ["card_role", "widget_directive"]).page()
+    assert page.count("Measured on an older version") == 1
+    assert "not measured" not in page
+
+
+def test_run_times_come_from_the_cards(tmp_path, cards, monkeypatch):
+    monkeypatch.setattr("run_times.SHOWN", ("bandit",))
+    page = SmallBook(tmp_path, {"index.md": "# Title\n\n```{run-times}\n```\n"}, ["card_role", "run_times"]).page()
+    assert "<td><p>all of it</p></td>\n<td><p>4 min 33 s</p></td>" in page
+    assert "to measure: " in page
+    assert ">toy<" in page
+    assert "1 h 7 min" in page
+    assert ">mean<" not in page
+
+
+def test_run_times_say_which_card_is_missing(tmp_path, cards, monkeypatch):
+    monkeypatch.setattr("run_times.SHOWN", ("ghost",))
+    book = SmallBook(tmp_path, {"index.md": "# Title\n\n```{run-times}\n```\n"}, ["card_role", "run_times"])
+    assert "'ghost' cannot be shown" in book.warnings[0]
+    assert "(not measured: the card ghost cannot be read)" in book.page()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.44, "0.4 s"), (36.2, "36 s"), (59.6, "1 min"), (273.1, "4 min 33 s"), (3599, "1 h"), (3930.5, "1 h 6 min")],
+)
+def test_durations_are_said_as_one_would(seconds, words):
+    assert run_times.duration(seconds) == words
 
 
 def test_a_page_with_a_stale_card_says_so_once(tmp_path, cards):

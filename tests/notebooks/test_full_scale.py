@@ -27,7 +27,8 @@ rlhw.session.device_report = lambda chosen: ["device: CPU, in the place of a GPU
 small = settings.Settings(
     scale="full", model="tiny", device="cpu", context=160, max_new_tokens=12, texts={texts!r}, data={data!r},
     clone=settings.Clone(posts=64, answers=1, steps=3, size=8, rate=1e-3, micro_batch=4),
-    reward=settings.Reward(epochs=0.5, size=8, rate=1e-3, micro_batch=4),
+    reward=settings.Reward(epochs=0.5, size=8, rate=1e-3, micro_batch=4), dpo=settings.DPO(epochs=0.5, size=8, micro_batch=4),
+    ppo=settings.PPO(rollouts=2, prompts=8, answers=2),
     evaluate=settings.Evaluate(posts=4, answers=2, samples=8, most=16),
 )
 changed = {{field.name for field in dataclasses.fields(small) if getattr(small, field.name) != getattr(settings.FULL, field.name)}}
@@ -71,7 +72,8 @@ def files(tmp_path_factory) -> tuple[str, str]:
 
 def test_the_training_notebooks_have_a_full_scale():
     found = [path.name for path in notebooks(ROOT) if has_full_scale(path)]
-    assert {"03_behavior_cloning.ipynb", "04_human_preferences.ipynb", "05_reward_model.ipynb"} <= set(found)
+    names = ("03_behavior_cloning", "04_human_preferences", "05_reward_model", "06_ppo", "07_dpo", "08_how_good")
+    assert {f"{name}.ipynb" for name in names} <= set(found)
 
 
 @pytest.mark.slow

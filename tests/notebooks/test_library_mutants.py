@@ -31,10 +31,15 @@ EDITS = {
         )
     ],
     "05_reward_model.ipynb": [("reward_model.py", "wins * logsigmoid(differences)", "wins * logsigmoid(-differences)")],
+    "06_ppo.ipynb": [("ppo.py", "delta + gamma * lam * advantage", "delta + gamma * advantage")],
+    "07_dpo.ipynb": [
+        ("dpo.py", "beta) - implicit_reward(rejected, ref_rejected", "beta) + implicit_reward(rejected, ref_rejected")
+    ],
+    "08_how_good.ipynb": [("evaluation.py", "upper**n - lower**n, p", "upper**n - lower, p")],
     "clinic.ipynb": [("ppo.py", "torch.where(mask, -beta", "torch.where(mask, beta")],
 }
 # Each of these trains for half a minute, and runs once more for each edit.
-TRAINING = ("03_behavior_cloning.ipynb", "04_human_preferences.ipynb", "05_reward_model.ipynb")
+TRAINING = tuple(name for name in EDITS if "03" <= name[:2] <= "08")
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,16 @@ from twins import WIDGETS
 
 from rlhw.policy_gradient import sample_actions
 from rlhw.widgets.baseline_estimates import BaselineEstimates
+from rlhw.widgets.best_of_n import BestOfN
 from rlhw.widgets.bradley_terry import BradleyTerry
+from rlhw.widgets.clipped_surrogate import ClippedSurrogate
+from rlhw.widgets.dpo_loss import DPOLoss
+from rlhw.widgets.gae_weights import GAEWeights
+from rlhw.widgets.kl_estimators import KLEstimators
+from rlhw.widgets.overoptimisation import Overoptimisation
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
+from rlhw.widgets.tilted_policy import TiltedPolicy
 from rlhw.widgets.token_by_token import TokenByToken
 
 FOLDER = Path(__file__).parents[2] / "rlhw/widgets"
@@ -69,6 +76,19 @@ def test_the_page_gets_the_ranges_that_python_declares(widget):
         (BaselineEstimates, {"logits": [0, 1]}, "logits and rewards must have one number an arm each; got 2 and 3."),
         (BaselineEstimates, {"uniforms": [0.5]}, "uniforms must be 240 numbers in [0, 1)"),
         (BradleyTerry, {"temperature": 0}, "BradleyTerry: temperature must be a number from 0.05 to 3; got 0."),
+        (BestOfN, {"n": 0}, "BestOfN: n must be a whole number from 1 to 64; got 0."),
+        (BestOfN, {"rewards": [1, 2, 3]}, "BestOfN: rewards must be a list of 5 numbers, one an arm."),
+        (KLEstimators, {"q": [0.5, 0.5, 0]}, "KLEstimators: q must be a number from 0.02 to 1; got 0."),
+        (Overoptimisation, {"way": "dpo"}, "Overoptimisation: way must be one of 'best_of_n', 'rl'; got 'dpo'."),
+        (Overoptimisation, {"size": 64}, "Overoptimisation: size must be one of '"),
+        (ClippedSurrogate, {"clip": 0.7}, "ClippedSurrogate: clip must be a number from 0.05 to 0.5; got 0.7."),
+        (GAEWeights, {"steps": 9}, "GAEWeights: steps must be a whole number from 1 to 8; got 9."),
+        (GAEWeights, {"values": [0, 1]}, "GAEWeights: values must be a list of 8 numbers, one a token."),
+        (TiltedPolicy, {"beta": 0}, "TiltedPolicy: beta must be a number from 0.05 to 4; got 0."),
+        (TiltedPolicy, {"rewards": [1, 2]}, "TiltedPolicy: rewards must be a list of 4 to 5 numbers, one an answer."),
+        (TiltedPolicy, {"rewards": [0] * 4}, "weights and rewards must have one number an answer each; got 5 and 4."),
+        (DPOLoss, {"loss": "kto"}, "DPOLoss: loss must be one of 'dpo', 'ipo'; got 'kto'."),
+        (DPOLoss, {"smoothing": 0.5}, "DPOLoss: smoothing must be a number from 0 to 0.4; got 0.5."),
         (TokenByToken, {"post": 5}, "TokenByToken: post must be one of 0, 1, 2, 3, 4; got 5."),
         (RewardCalibration, {"bins": 2.5}, "RewardCalibration: bins must be a whole number from 2 to 20; got 2.5."),
         (

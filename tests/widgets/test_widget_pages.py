@@ -16,10 +16,19 @@ from conftest import STATE, saved_widgets
 from playwright.sync_api import Page, expect
 from twins import WIDGETS
 
+from rlhw.widgets.aligned_tokens import DATA as ALIGNED
+from rlhw.widgets.aligned_tokens import AlignedTokens
 from rlhw.widgets.baseline_estimates import BaselineEstimates
+from rlhw.widgets.best_of_n import BestOfN
 from rlhw.widgets.bradley_terry import BradleyTerry
+from rlhw.widgets.clipped_surrogate import ClippedSurrogate
+from rlhw.widgets.dpo_loss import DPOLoss
+from rlhw.widgets.gae_weights import GAEWeights
+from rlhw.widgets.kl_estimators import KLEstimators
+from rlhw.widgets.overoptimisation import FARTHEST, SIZES, Overoptimisation
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
+from rlhw.widgets.tilted_policy import TiltedPolicy
 from rlhw.widgets.token_by_token import EXAMPLES, TokenByToken
 
 pytestmark = pytest.mark.browser
@@ -260,6 +269,21 @@ def test_axe_finds_a_slider_that_lost_its_label(write_page, browser_page: Page):
 
 
 EXTREMES = [
+    KLEstimators(p=[1, 0.02, 0.02], q=[0.02, 0.02, 1], samples=10),
+    KLEstimators(p=[1, 0.02, 0.02], q=[0.02, 0.02, 1], samples=400, upside_down=True),
+    *(Overoptimisation(way=way, size=size, root=way == "rl", stop=0) for way in ("rl", "best_of_n") for size in SIZES),
+    *(Overoptimisation(way=way, size=SIZES[0], stop=FARTHEST) for way in ("rl", "best_of_n")),
+    *(
+        AlignedTokens(post=post, answer=who, position=place)
+        for post, example in enumerate(ALIGNED["examples"])
+        for who, one in example["answers"].items()
+        for place in (1, len(one["steps"]))
+    ),
+    BestOfN(n=64, weights=[1, 0.01, 0.01, 0.01, 0.01], rewards=[-1, 4, -1, -1, -1]),
+    BestOfN(n=64, weights=[0.01, 1, 1, 1, 1], rewards=[-1, 4, 4, 4, 4]),
+    BestOfN(n=1, rewards=[-1, -1, -1, -1, -1]),
+    BestOfN(n=64, rewards=[4, 4, 4, 4, 4]),
+    KLEstimators(p=[0.02, 0.02, 0.02], q=[1, 1, 1], samples=400),
     SoftmaxPolicy(logits=[4, -4, -4], action=1, show_step=True, step_size=4, reward=-2),
     BaselineEstimates(baseline=3, samples=10),
     BaselineEstimates(logits=[4, -4], rewards=[3, -3], baseline=-3, samples=240),
@@ -273,6 +297,24 @@ EXTREMES = [
     RewardCalibration(reward_model="overfit", bins=20, temperature=0.25),
     RewardCalibration(reward_model="many", bins=2, temperature=60),
     RewardCalibration(reward_model="annotator", bins=20, temperature=0.25),
+    *(ClippedSurrogate(ratio=r, advantage=a, clip=c) for r in (0.02, 2) for a in (-2, 2) for c in (0.05, 0.5)),
+    ClippedSurrogate(advantage=0),
+    *(GAEWeights(gamma=1, lam=lam, steps=steps) for lam in (0, 1) for steps in (1, 8)),
+    GAEWeights(gamma=0.5, lam=1, steps=8, score=3, rewards=[1] * 8, values=[-3] * 8),
+    GAEWeights(gamma=1, lam=0.95, steps=8, score=-3, rewards=[-1] * 8, values=[3] * 8),
+    GAEWeights(score=0, rewards=[0] * 8, values=[0] * 8),
+    TiltedPolicy(beta=0.05, weights=[0, 10, 10, 0.5], rewards=[3, -3, -3, 3]),
+    TiltedPolicy(beta=4, weights=[0.5, 10, 10, 10, 10], rewards=[3, -3, -3, -3, -3]),
+    TiltedPolicy(beta=0.05, weights=[0, 0, 0, 0, 1], rewards=[3, -3, -3, -3, -3]),
+    TiltedPolicy(beta=0.05, weights=[0, 0, 0, 0], rewards=[0, 0, 0, 0]),
+    TiltedPolicy(beta=0.05, rewards=[3, 3, 3, 3, -3]),
+    *(
+        DPOLoss(loss=loss, beta=beta, chosen=one, rejected=-one, smoothing=0)
+        for loss in ("dpo", "ipo")
+        for beta in (0.05, 1)
+        for one in (-5, 5)
+    ),
+    DPOLoss(beta=1, chosen=0, rejected=0, smoothing=0.4),
 ]
 
 

@@ -12,13 +12,35 @@ from unittest import mock
 
 import numpy as np
 
+from rlhw.widgets.aligned_tokens import AlignedTokens
 from rlhw.widgets.baseline_estimates import BaselineEstimates
+from rlhw.widgets.best_of_n import BestOfN
 from rlhw.widgets.bradley_terry import BradleyTerry
+from rlhw.widgets.clipped_surrogate import ClippedSurrogate
+from rlhw.widgets.dpo_loss import DPOLoss
+from rlhw.widgets.gae_weights import GAEWeights
+from rlhw.widgets.kl_estimators import KLEstimators
+from rlhw.widgets.overoptimisation import Overoptimisation
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
+from rlhw.widgets.tilted_policy import TiltedPolicy
 from rlhw.widgets.token_by_token import TokenByToken
 
-WIDGETS = (SoftmaxPolicy, BaselineEstimates, TokenByToken, BradleyTerry, RewardCalibration)
+WIDGETS = (
+    SoftmaxPolicy,
+    BaselineEstimates,
+    TokenByToken,
+    BradleyTerry,
+    RewardCalibration,
+    KLEstimators,
+    BestOfN,
+    Overoptimisation,
+    AlignedTokens,
+    ClippedSurrogate,
+    GAEWeights,
+    TiltedPolicy,
+    DPOLoss,
+)
 RELATIVE = 1e-12
 LAST_PLACES = 1e-14
 
@@ -28,21 +50,95 @@ def on_arrays(function: Callable, *point: object) -> object:
     return function(*(np.array(part) if isinstance(part, list) else part for part in point))
 
 
-def on_tensors(function: Callable, *point: object) -> np.ndarray:
-    """The answer of a function of float64 tensors."""
+def tensor(part: object) -> object:
+    """A list as a float64 tensor; a number as it is."""
     import torch
 
-    return function(*(torch.tensor(part, dtype=torch.double) for part in point)).numpy()
+    return torch.tensor(part, dtype=torch.double) if isinstance(part, list) else part
+
+
+def on_tensors(function: Callable, *point: object) -> np.ndarray:
+    """The function's answer; lists become float64 tensors on the way in."""
+    return function(*map(tensor, point)).numpy()
 
 
 def gradient(function: Callable, first: list[float], *rest: object) -> np.ndarray:
     """The gradient of the sum of the function's values for its first argument, by automatic differentiation."""
-    import torch
-
-    free, *others = (torch.tensor(part, dtype=torch.double) for part in (first, *rest))
+    free, *others = map(tensor, (first, *rest))
     free.requires_grad_()
     function(free, *others).sum().backward()
     return free.grad.numpy()
+
+
+def clipped(loss: Callable, ratios: list[float], advantages: list[float], clip: float) -> np.ndarray:
+    """The surrogate at ratios to an old policy that gave each token the probability one: minus the loss."""
+    return -on_tensors(lambda new, gain: loss(new, 0 * new, gain, clip), np.log(ratios).tolist(), advantages)
+
+
+def clipped_gradient(loss: Callable, ratios: list[float], advantages: list[float], clip: float) -> np.ndarray:
+    """The surrogate's gradient for the log-probabilities of the new policy."""
+    return -gradient(lambda new, gain: loss(new, 0 * new, gain, clip), np.log(ratios).tolist(), advantages)
+
+
+def advantages(gae: Callable, rewards: list[float], values: list[float], gamma: float, lam: float) -> np.ndarray:
+    """GAE's advantages of the tokens of one answer."""
+    import torch
+
+    rows = torch.tensor([rewards, values], dtype=torch.double)
+    return gae(rows[:1], rows[1:], torch.ones_like(rows[:1], dtype=torch.bool), gamma, lam)[0][0].numpy()
+
+
+def first_advantage(gae: Callable, *point: object) -> float:
+    return float(advantages(gae, *point)[0])
+
+
+def n_step_estimates(gae: Callable, rewards: list[float], values: list[float], gamma: float) -> list[float]:
+    """The first n tokens as an episode of their own, whose last reward holds the critic's word on what follows."""
+    ends = [gamma * value for value in values[1:]] + [0.0]
+    cut = [[*rewards[:n], rewards[n] + ends[n]] for n in range(len(rewards))]
+    return [first_advantage(gae, part, values[: len(part)], gamma, 1.0) for part in cut]
+
+
+def n_step_weights(gae: Callable, lam: float, count: int) -> list[float]:
+    """GAE of the episodes in which one n-step estimate is 1 and the others are 0."""
+    zeros, ones = [0.0] * count, np.eye(count).tolist()
+    inner = [first_advantage(gae, zeros, ones[n], 1.0, lam) for n in range(1, count)]
+    return [*inner, first_advantage(gae, ones[-1], zeros, 1.0, lam)]
+
+
+def td_errors(gae: Callable, *point: object) -> np.ndarray:
+    return advantages(gae, *point, 0.0)
+
+
+def td_weights(gae: Callable, gamma: float, lam: float, count: int) -> list[float]:
+    """GAE of the episodes in which one TD error is 1 and the others are 0."""
+    return [first_advantage(gae, row, [0.0] * count, gamma, lam) for row in np.eye(count).tolist()]
+
+
+def proportions(divide: Callable, weights: list[float]) -> np.ndarray:
+    return divide(weights, sum(weights))
+
+
+def partition(dot: Callable, reference: list[float], rewards: list[float], beta: float) -> float:
+    return float(dot(reference, np.exp(np.array(rewards) / beta)))
+
+
+def best_objective(attainable: Callable, reference: list[float], rewards: list[float], beta: float) -> float:
+    """J* of one prompt, taken twice; its answers are samples of the uniform law, with their weights."""
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(len(reference) * np.array(reference))
+    return attainable(np.array([rewards, rewards]), beta, np.array([log_weights, log_weights]))[0]
+
+
+def relative_entropy(rel_entr: Callable, first: list[float], second: list[float]) -> float:
+    return float(rel_entr(first, second).sum())
+
+
+def pair_gradient(loss: Callable, *point: object) -> np.ndarray:
+    """The gradients of a loss of pairs for the log-probabilities of the chosen answers and of the rejected ones."""
+    chosen, rejected, *more = point
+    swapped = gradient(lambda second, first, *rest: loss(first, second, *rest), rejected, chosen, *more)
+    return np.stack([gradient(loss, *point), swapped])
 
 
 def on_votes(function: Callable, margins: list[float], votes: list[float], *more: object) -> object:
@@ -71,6 +167,42 @@ def annotator(simulated: type, first: float, second: float, temperature: float) 
     worth, post = {"first": first, "second": second}, sample_post(np.random.default_rng(0))
     with mock.patch("rlhw.tiny_tldr.summaries.gold_reward", lambda _, text: worth[text]):
         return simulated(temperature).probability(post, "first", "second")
+
+
+def estimates(function: Callable, logprobs: list[float], ref_logprobs: list[float], kind: str) -> np.ndarray:
+    """Estimates of the KL, in float64."""
+    import torch
+
+    return function(*(torch.tensor(part, dtype=torch.double) for part in (logprobs, ref_logprobs)), kind).numpy()
+
+
+def summed(function: Callable, *laws: list[float]) -> float:
+    """The sum of what a function of two laws says of each outcome."""
+    return float(function(*map(np.array, laws)).sum())
+
+
+def statistic(function: Callable, observed: list[float], expected: list[float]) -> float:
+    return float(function(observed, expected).statistic)
+
+
+def deviation(covariance: Callable, values: list[float], law: list[float]) -> float:
+    return float(np.sqrt(covariance(values, aweights=law, ddof=0)))
+
+
+def inverted(search: Callable, law: list[float], uniforms: list[float]) -> np.ndarray:
+    """The outcome at whose step of the distribution function each uniform number lies."""
+    return np.minimum(search(np.cumsum(law), uniforms, side="right"), len(law) - 1)
+
+
+def reward_at(frontier: Callable, law: list[float], rewards: list[float], kl: float) -> float:
+    """The frontier's reward at this KL, by scipy's root finder."""
+    from scipy.optimize import brentq
+
+    def point(power: float) -> tuple[float, float]:
+        (at,), (reward,) = frontier(np.array(law), np.array(rewards), np.array([10.0**power]))
+        return at, reward
+
+    return point(brentq(lambda power: point(power)[0] - kl, -3, 9, xtol=1e-14, rtol=1e-14))[1]
 
 
 @dataclass(frozen=True)
@@ -147,6 +279,126 @@ def margins_votes_bins(rng: np.random.Generator) -> tuple:
     return *margins_votes(rng), int(rng.integers(1, 25))
 
 
+def law(rng: np.random.Generator, outcomes: int) -> list[float]:
+    """A law over some outcomes: near the even one, or with some of them very unlikely."""
+    return np.maximum(rng.dirichlet(np.full(outcomes, 10 ** rng.uniform(-1, 1))), 1e-9).tolist()
+
+
+def two_laws(rng: np.random.Generator) -> tuple:
+    outcomes = int(rng.integers(2, 7))
+    return law(rng, outcomes), law(rng, outcomes)
+
+
+def logprobs_kind(rng: np.random.Generator) -> tuple:
+    """Log-probabilities that differ by much or hardly at all."""
+    first = -rng.exponential(size=20) * 3
+    return (
+        first.tolist(),
+        (first + rng.standard_normal(20) * 10 ** rng.uniform(-6, 1)).tolist(),
+        f"k{rng.integers(1, 4)}",
+    )
+
+
+def values_law(rng: np.random.Generator) -> tuple:
+    outcomes = int(rng.integers(2, 7))
+    return numbers(rng, outcomes), law(rng, outcomes)
+
+
+def law_rewards(rng: np.random.Generator) -> tuple:
+    """A law over answers and their rewards, which are all different or share a few levels."""
+    p = law(rng, int(rng.integers(2, 7)))
+    rewards = rng.normal(size=len(p)) if rng.random() < 0.5 else rng.integers(0, 3, size=len(p)) / 2
+    return (np.array(p) / sum(p)).tolist(), rewards.tolist()
+
+
+def law_rewards_n(rng: np.random.Generator) -> tuple:
+    return *law_rewards(rng), int(rng.integers(1, 65))
+
+
+def law_rewards_kl(rng: np.random.Generator) -> tuple:
+    """A KL between nothing and that of the best answer alone."""
+    p = rng.dirichlet(np.full(5, 3.0))
+    rewards = rng.permutation(5) + rng.uniform(-0.4, 0.4, 5)
+    return p.tolist(), rewards.tolist(), float(-np.log(p[rewards.argmax()]) * rng.uniform(0.1, 0.9))
+
+
+def distances_coefficients(rng: np.random.Generator) -> tuple:
+    """Distances, the clone's own among them, and coefficients of either sign."""
+    return [0.0, *rng.uniform(0, 6, 10).tolist()], float(rng.normal(1, 1)), float(rng.normal(0.5, 0.5))
+
+
+def falling(rng: np.random.Generator) -> tuple:
+    """Coefficients of a form that turns."""
+    return float(rng.normal(0.5, 1)), float(rng.uniform(0.05, 2))
+
+
+def ratios_advantages_clip(rng: np.random.Generator) -> tuple:
+    """Tokens on both sides of the clip and between, with advantages of both signs and some of zero."""
+    gains = np.where(rng.random(30) < 0.1, 0.0, numbers(rng, 30))
+    return rng.uniform(0.01, 2.5, size=30).tolist(), gains.tolist(), float(rng.uniform(0.05, 0.5))
+
+
+def share(rng: np.random.Generator) -> float:
+    """A number from 0 to 1, now and then one of these."""
+    return float(rng.choice([0.0, 1.0])) if rng.random() < 0.1 else float(rng.random())
+
+
+def rewards_values_gamma(rng: np.random.Generator) -> tuple:
+    tokens = int(rng.integers(1, 9))
+    return numbers(rng, tokens), numbers(rng, tokens), share(rng)
+
+
+def answers(rng: np.random.Generator) -> list[float]:
+    """Probabilities of two to six answers; one in six is zero, the first never."""
+    weights = rng.random(rng.integers(2, 7)) ** rng.uniform(0.5, 6)
+    weights[1:] *= rng.random(len(weights) - 1) > 1 / 6
+    return (weights / weights.sum()).tolist()
+
+
+def answers_rewards(rng: np.random.Generator) -> tuple:
+    reference = answers(rng)
+    return reference, rng.uniform(-3, 3, size=len(reference)).tolist()
+
+
+def answers_rewards_beta(rng: np.random.Generator) -> tuple:
+    return *answers_rewards(rng), float(10 ** rng.uniform(-2, 1))
+
+
+def answers_rewards_betas(rng: np.random.Generator) -> tuple:
+    return *answers_rewards(rng), (10 ** rng.uniform(-2, 1, size=7)).tolist()
+
+
+def two_policies(rng: np.random.Generator) -> tuple:
+    """The second gives every answer."""
+    first = answers(rng)
+    second = rng.uniform(0.01, 1, size=len(first))
+    return first, (second / second.sum()).tolist()
+
+
+def pairs(rng: np.random.Generator) -> tuple:
+    """Log-probabilities of whole answers, chosen and rejected, under the policy and under the reference; and β."""
+    first, second = -rng.exponential(30, size=(2, 20))
+    moved = rng.standard_normal((2, 20)) * 10 ** rng.uniform(-2, 2)
+    rows = [first + moved[0], second + moved[1], first, second]
+    return *(row.tolist() for row in rows), float(10 ** rng.uniform(-1.5, 0.5))
+
+
+def pairs_smoothing(rng: np.random.Generator) -> tuple:
+    return *pairs(rng), float(rng.choice([0.0, rng.uniform(0, 0.5)]))
+
+
+def rewards_of(rng: np.random.Generator) -> tuple:
+    logprobs, _, reference, _, beta = pairs(rng)
+    return logprobs, reference, beta
+
+
+def near_pairs(*point: object) -> float:
+    """What rounding can do to β times a difference of log-probabilities, or to its square."""
+    *logprobs, beta = point[:5]
+    size = 4 * float(np.max(np.abs(logprobs)))
+    return LAST_PLACES * size * max(1.0, beta, size, 1 / beta)
+
+
 def largest(*values: object) -> float:
     return LAST_PLACES * float(np.max(np.abs(np.concatenate([np.ravel(value) for value in values]))))
 
@@ -164,6 +416,25 @@ TWINS = {
     "optimalBaseline": Twin(policy_rewards, lambda s, rewards: largest(rewards)),
     "mean": Twin(lambda rng: (numbers(rng, 57),), largest),
     "variance": Twin(lambda rng: (numbers(rng, 57),), lambda values: largest(np.square(values))),
+    "logs": Twin(lambda rng: (law(rng, 6),)),
+    # k3 is the sum of an exponential and the ratio itself: where they cancel, the last places of the ratio are left
+    "klEstimate": Twin(logprobs_kind, lambda p, q, kind: largest(np.subtract(p, q)), estimates),
+    "divergence": Twin(two_laws, lambda p, q: largest(np.log(p), np.log(q)), summed),
+    # scipy asks that both laws sum to the same to 1e-8
+    "chiSquare": Twin(two_laws, lambda p, q: largest(1 / np.array(q)), statistic),
+    "deviation": Twin(values_law, lambda values, p: 1e-7 * float(np.max(np.abs(values))), deviation),
+    "drawOutcomes": Twin(lambda rng: (law(rng, 5), rng.random(100).tolist()), call=inverted),
+    # below 1e-12 a probability of the best of n is a difference of two powers that are nearly equal
+    "bestOfNKL": Twin(law_rewards_n, lambda p, r, n: 1e-11),
+    "bestOfNReward": Twin(law_rewards_n, lambda p, r, n: n * largest(r)),
+    "withoutTies": Twin(
+        lambda rng: (int(rng.integers(1, 500)),), lambda n: LAST_PLACES, lambda log, n: log(n) - (n - 1) / n
+    ),
+    "frontierReward": Twin(law_rewards_kl, lambda p, r, kl: 1e-11 * float(np.ptp(r)), reward_at),
+    "bestOfNForm": Twin(distances_coefficients, lambda d, a, b: 50 * largest(a, b)),
+    "rlForm": Twin(distances_coefficients, lambda d, a, b: 50 * largest(a, b)),
+    "peakBestOfN": Twin(falling),
+    "peakRL": Twin(falling),
     "cumulativeSum": Twin(lambda rng: (numbers(rng, 57),), lambda values: 57 * largest(values)),
     "dot": Twin(lambda rng: (numbers(rng, 5), numbers(rng, 5)), lambda a, b: largest(np.multiply(a, b))),
     # what is below 1e-300 is subnormal, as above
@@ -174,6 +445,29 @@ TWINS = {
     "bradleyTerryGradient": Twin(chosen_rejected, lambda chosen, rejected: 1e-300, gradient),
     "pairAccuracy": Twin(margins_votes, lambda m, votes: LAST_PLACES, on_votes),
     "meanLoss": Twin(margins_votes, lambda m, votes: 0.0, mean_on_votes),
+    # the library comes to the ratio by log and exp
+    "clippedSurrogate": Twin(ratios_advantages_clip, lambda rho, a, clip: largest(a), clipped),
+    "clippedGradient": Twin(ratios_advantages_clip, lambda rho, a, clip: largest(a), clipped_gradient),
+    "nStepEstimates": Twin(rewards_values_gamma, lambda r, v, gamma: 9 * largest(r, v), n_step_estimates),
+    "nStepWeights": Twin(lambda rng: (share(rng), int(rng.integers(1, 9))), lambda *_: LAST_PLACES, n_step_weights),
+    "tdErrors": Twin(rewards_values_gamma, lambda r, v, gamma: largest(r, v), td_errors),
+    "tdWeights": Twin(lambda rng: (share(rng), share(rng), int(rng.integers(1, 9))), call=td_weights),
+    "firstAdvantage": Twin(
+        lambda rng: (*rewards_values_gamma(rng), share(rng)), lambda r, v, *_: 9 * largest(r, v), first_advantage
+    ),
+    "shares": Twin(lambda rng: (rng.random(rng.integers(1, 7)).tolist(),), call=proportions),
+    # an exponent of 300 has its own last places, and 300 of them are lost in its exp
+    "tilted": Twin(answers_rewards_beta, lambda p, r, beta: LAST_PLACES * (1 + 6 / beta)),
+    "partition": Twin(answers_rewards_beta, call=partition),
+    "bestObjective": Twin(answers_rewards_beta, lambda p, r, beta: largest(r, beta), best_objective),
+    "frontier": Twin(answers_rewards_betas, lambda p, r, betas: LAST_PLACES * (10 + 60 / min(betas))),
+    "relativeEntropy": Twin(two_policies, lambda first, second: 10 * LAST_PLACES, relative_entropy),
+    "implicitReward": Twin(rewards_of, lambda p, ref, beta: beta * largest(p, ref), on_tensors),
+    "dpoLoss": Twin(pairs_smoothing, near_pairs, on_tensors),
+    "ipoLoss": Twin(pairs, near_pairs, on_tensors),
+    "dpoGradient": Twin(pairs_smoothing, near_pairs, pair_gradient),
+    "ipoGradient": Twin(pairs, near_pairs, pair_gradient),
+    "smoothedOptimum": Twin(lambda rng: (float(rng.uniform(0.5, 1)),), lambda share: LAST_PLACES),
     "calibration": Twin(margins_votes_bins, lambda m, votes, bins: LAST_PLACES, curve_on_votes),
 }
 
