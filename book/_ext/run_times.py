@@ -33,8 +33,11 @@ def duration(seconds: float) -> str:
 
 
 def row(what: str, seconds: float, name: str) -> str:
-    """Return one line of the table, with a link to the card it is from."""
-    return f"| {what} | {duration(seconds)} | [{name}](#card-{name.replace('_', '-')}) |"
+    """Return one line of the table, with a link to the card it is from; a time is not broken at the end of a line."""
+    time = duration(seconds).replace(" ", "\N{NO-BREAK SPACE}")
+    # As text, two hyphens would be set as a dash.
+    what = f"`{what}`" if "--" in what else what
+    return f"| {what} | {time} | [{name}](#card-{name.replace('_', '-')}) |"
 
 
 class RunTimes(SphinxDirective):

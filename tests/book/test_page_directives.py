@@ -143,6 +143,7 @@ def test_a_widget_of_a_stale_card_makes_the_page_say_so(tmp_path, cards, measure
 def test_run_times_come_from_the_cards(tmp_path, cards, monkeypatch):
     monkeypatch.setattr("run_times.SHOWN", ("bandit",))
     page = SmallBook(tmp_path, {"index.md": "# Title\n\n```{run-times}\n```\n"}, ["card_role", "run_times"]).page()
+    page = page.replace("\N{NO-BREAK SPACE}", " ")
     assert "<td><p>all of it</p></td>\n<td><p>4 min 33 s</p></td>" in page
     assert "to measure: " in page
     assert ">toy<" in page
