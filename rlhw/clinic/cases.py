@@ -218,10 +218,10 @@ CASES = (
         13, "eos is no action", GRPO, "rlhw.rollouts:generate", wrong.generate_without_its_end, LAWS["check_generate"],
         {"gap": "lower"}, "gap",
         ("One of these numbers cannot be.",
-         "A KL is never negative. Its mean over samples may dip below zero by chance, but not for good. What is left out?",
+         "A KL is never negative, and two ways of measuring it should agree. What does one of them leave out?",
          "Count the tokens of an answer that get a log-probability. Which decision of the policy is not among them?"),
-        "the reported KL falls below the one from all answers, and below zero, where no KL can be: one "
-        "decision of the policy is not counted",
+        "the reported KL dips below zero, where no KL can be, and stays below the one from all answers: one decision of the "
+        "policy is not counted",
         "The end mark is chosen like any token: it belongs in the mask, in the log-probability and in the KL.",
         "Special tokens are skipped when text is decoded, and the mask is made from the text.",
     ),

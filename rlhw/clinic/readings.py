@@ -119,7 +119,7 @@ REWARD = Ward(
 DPO = Ward(
     "DPO", wards.direct, "steps",
     {"loss": "loss (nats a vote)", "accuracy": "accuracy on the votes", "distance": "KL(policy‖π*) (nats)",
-     "chosen": "change of the chosen (nats)", "length": "length (tokens)", "entropy": "entropy (nats)"},
+     "chosen": "chosen, change (nats)", "length": "length (tokens)", "entropy": "entropy (nats)"},
     {"loss_first": Reading("loss", "the loss at the first step", 0.01, first=True),
      "accuracy": Reading("accuracy", "the accuracy at the end", 0.03),
      "distance": Reading("distance", "the KL from π* at the end", 0.008),
