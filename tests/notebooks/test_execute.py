@@ -43,7 +43,8 @@ def test_two_threads_and_a_path_with_a_space_change_no_byte(executed, tmp_path):
 
 def trains(path: Path) -> bool:
     """Whether a notebook trains a model: on two threads its sums are rounded otherwise, and its runs end elsewhere."""
-    return any("torch" in "".join(cell["source"]) for cell in read(path)["cells"] if cell["cell_type"] == "code")
+    code = "".join("".join(cell["source"]) for cell in read(path)["cells"] if cell["cell_type"] == "code")
+    return "torch" in code or "rlhw.clinic" in code or "import clinic" in code
 
 
 def assert_the_same_twice(path: Path, folder: Path, threads: int) -> None:
