@@ -6,6 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+import torch
 
 from rlhw import cards, clinic
 from rlhw.clinic import wards, world
@@ -52,7 +53,6 @@ def test_no_two_patients_of_a_ward_have_the_same_symptoms():
 
 @pytest.mark.parametrize("name", WARDS)
 def test_a_run_repeats_itself_and_leaves_torch_alone(name):
-    torch = pytest.importorskip("torch")
     state = torch.random.get_rng_state()
     one, other = (WARDS[name].curves(3) for _ in range(2))
     assert all(np.array_equal(one[key], other[key]) for key in one)
