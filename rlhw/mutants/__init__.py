@@ -13,6 +13,7 @@ import numpy as np
 
 from rlhw import laws
 from rlhw.mutants import (
+    actor_critic,
     bandits,
     comparisons,
     evaluation,
@@ -22,6 +23,7 @@ from rlhw.mutants import (
     preference_optimization,
     sampling,
     sequences,
+    trust_region,
 )
 from rlhw.mutants.adapters import ADAPTERS
 from rlhw.mutants.promises import PROMISES
@@ -37,6 +39,8 @@ CHAPTERS = (
     policy_optimization,
     preference_optimization,
     evaluation,
+    actor_critic,
+    trust_region,
 )
 LEAST_SHARE = 0.9
 NOT_RUN = (

@@ -8,6 +8,7 @@ POLICY, BANDITS = "rlhw.policy_gradient", "rlhw.bandits"
 LOGPROBS, REWARD, LANGUAGE = "rlhw.logprobs", "rlhw.reward_model", "rlhw.language_model"
 RANKING = f"{REWARD}:plackett_luce_loss"
 EVALUATION = "rlhw.evaluation"
+REGION = "rlhw.trust_region"
 SAMPLES, INTERVAL = f"{EVALUATION}:effective_samples", f"{EVALUATION}:bootstrap_interval"
 
 EXPLAINED = {
@@ -20,6 +21,8 @@ EXPLAINED = {
         f"{LOGPROBS}:_tight_prompt_once | if cache is None or cache.get_seq_length() <= 0:",
         f"{LANGUAGE}:invert | possible = probabilities.gather(1, drawn) != 0",
         f"{LANGUAGE}:_sample | if t + 1 == steps or (count <= 0 and not _several_ranks()):",
+        f"{REGION}:natural_gradient | return visits.sum() * np.where(visits[:, None] != 0, centred, 0.0)",
+        f"{REGION}:kl_step | if not slope != 0:",
         f"{EVALUATION}:best_of_n_kl | here = q != 0",
         f"{EVALUATION}:frontier | here = best != 0",
         f"{EVALUATION}:attainable | if exponents.ndim != 2 or len(exponents) < 2 or exponents.shape[1] <= 0:",
@@ -59,6 +62,14 @@ EXPLAINED = {
         f"{LANGUAGE}:invert | cumulative = probabilities.cumsum(1, dtype=torch.float64)",
         f"{LANGUAGE}:invert | return torch.where(possible, drawn, probabilities.argmax(+1, keepdim=True))[:, 0]",
         f"{LANGUAGE}:invert | return torch.where(possible, drawn, probabilities.argmax(1, keepdim=True))[:, 0]",
+        f"{REGION}:mean_kl | old, new = log_softmax(old_logits, axis=+1), log_softmax(new_logits, axis=-1)",
+        f"{REGION}:mean_kl | old, new = log_softmax(old_logits, axis=-1), log_softmax(new_logits, axis=+1)",
+        f"{REGION}:mean_kl | return float(visits @ np.sum(np.exp(old) * (old - new), axis=+1) / visits.sum())",
+        f"{REGION}:mean_kl | old, new = log_softmax(old_logits, axis=1), log_softmax(new_logits, axis=-1)",
+        f"{REGION}:mean_kl | old, new = log_softmax(old_logits, axis=-1), log_softmax(new_logits, axis=1)",
+        f"{REGION}:mean_kl | return float(visits @ np.sum(np.exp(old) * (old - new), axis=1) / visits.sum())",
+        f"{REGION}:kl_step | old, best = log_softmax(logits, axis=+1), direction.argmax(axis=1)",
+        f"{REGION}:kl_step | old, best = log_softmax(logits, axis=1), direction.argmax(axis=1)",
         f"{SAMPLES} | return np.exp(2 * logsumexp(exponents, axis=+1) - logsumexp(2 * exponents, axis=-1))",
         f"{SAMPLES} | return np.exp(2 * logsumexp(exponents, axis=-1) - logsumexp(2 * exponents, axis=+1))",
         f"{SAMPLES} | return np.exp(2 * logsumexp(exponents, axis=1) - logsumexp(2 * exponents, axis=-1))",
@@ -99,12 +110,17 @@ EXPLAINED = {
         "rlhw.ppo:gae | advantage = next_value = torch.zeros_like(values[..., -1])",
     ],
     "does no harm: what is not infinite and above zero is below infinity.": [
+        f"{REGION}:kl_step | if not 0 < kl != np.inf:",
         f'{LANGUAGE}:_check | if not 0 < temperature != float("inf"):',
         f"{EVALUATION}:_check_beta | if not 0 < beta != math.inf:",
     ],
     "does no harm: where counts sum to less than zero one of them is below zero; a range never is.": [
         f"{EVALUATION}:win_rate | if n <= 0 or min(wins, losses, ties) < 0:",
         f"{INTERVAL} | if np.ptp(values) <= 0:",
+    ],
+    "does no harm: the bracket in which a step is searched may be wider than it need be.": [
+        f"{REGION}:kl_step | far = (kl + visits.sum() - visits @ old[np.arange(len(best)), best]) / slope",
+        f"{REGION}:kl_step | lead = np.mean(np.exp(old) * (direction.max(axis=1, keepdims=True) - direction), axis=1)",
     ],
     "does no harm: one resample more or less.": [
         f"{INTERVAL} | found = bootstrap((values,), statistic, n_resamples= 5001, confidence_level=confidence, rng=rng)",
