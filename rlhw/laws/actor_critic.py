@@ -59,7 +59,10 @@ def worth_in_time(world: World, policy: Array) -> Array:
     """v "S": what is earned from each state, in time."""
     transitions, rewards, gamma, _ = world
     return np.array(
-        [visits_in_time((transitions, rewards, gamma, row), policy) @ (policy * rewards).sum(1) for row in np.eye(len(rewards))]
+        [
+            visits_in_time((transitions, rewards, gamma, row), policy) @ (policy * rewards).sum(1)
+            for row in np.eye(len(rewards))
+        ]
     )
 
 
@@ -202,7 +205,9 @@ def check_actor_critic(actor_critic: Callable) -> None:
         assert_close(got_logits, logits, "the actor moves by its step times gamma^t times TD error times score")
     for what, pairs in draws.items():
         # Sorted by probability: a rule that follows the likeliest too often, or too seldom, is then out in one count.
-        happened, law = (np.array(part) for part in zip(*((h[np.argsort(q)], np.sort(q)) for h, q in pairs), strict=True))
+        happened, law = (
+            np.array(part) for part in zip(*((h[np.argsort(q)], np.sort(q)) for h, q in pairs), strict=True)
+        )
         spread = np.sqrt((law * (1 - law)).sum(axis=0)) + 1e-9
         far = (happened - law).sum(axis=0) / spread / 6
         assert_close(np.clip(far, -1, 1), far, f"steps {what} as often as its probability says")

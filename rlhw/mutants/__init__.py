@@ -16,6 +16,7 @@ from rlhw.mutants import (
     actor_critic,
     bandits,
     comparisons,
+    dynamic_programming,
     evaluation,
     language_models,
     policy_gradient,
@@ -32,6 +33,7 @@ from rlhw.mutants.survivors import SURVIVORS
 CHAPTERS = (
     policy_gradient,
     bandits,
+    dynamic_programming,
     sequences,
     comparisons,
     language_models,

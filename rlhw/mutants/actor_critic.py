@@ -49,7 +49,9 @@ def _objective(p, r, gamma, start, z, *, weights=None):
 
 OBJECTIVE = {
     "sum over all states": lambda p, r, gamma, start, z: _objective(p, r, gamma, start, z, weights=np.ones(len(r))),
-    "all states alike": lambda p, r, gamma, start, z: _objective(p, r, gamma, start, z, weights=np.ones(len(r)) / len(r)),
+    "all states alike": lambda p, r, gamma, start, z: _objective(
+        p, r, gamma, start, z, weights=np.ones(len(r)) / len(r)
+    ),
     "first step not counted": lambda p, r, gamma, start, z: (
         _objective(p, r, gamma, start, z) - float(start @ (softmax(z) * r).sum(axis=1))
     ),

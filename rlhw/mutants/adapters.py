@@ -6,6 +6,8 @@ needs it are imported when a dressed function is called.
 
 from collections.abc import Callable
 
+import numpy as np
+
 from rlhw.laws import as_numpy
 from rlhw.mdp import MDP, Episodes
 
@@ -17,6 +19,16 @@ def with_batch(fn: Callable) -> Callable:
         from rlhw.batches import Batch
 
         return fn(model, Batch(*four))
+
+    return dressed
+
+
+def with_mdp(fn: Callable) -> Callable:
+    """fn(mdp, …), called with transitions "S A S", rewards "S A" and gamma; the start is uniform."""
+
+    def dressed(transitions: object, rewards: object, gamma: float, *rest: object) -> object:
+        start = np.full(len(rewards), 1 / len(rewards))
+        return fn(MDP(transitions, rewards, gamma, start), *rest)
 
     return dressed
 
@@ -81,6 +93,15 @@ def as_numpy_pair(gae: Callable) -> Callable:
 
 
 ADAPTERS: dict[str, Callable[[Callable], Callable]] = {
+    "check_action_values": with_mdp,
+    "check_bellman_expectation": with_mdp,
+    "check_bellman_optimality": with_mdp,
+    "check_solve_policy": with_mdp,
+    "check_discounted_visits": with_mdp_and_start,
+    "check_greedy_policy": with_mdp,
+    "check_policy_evaluation": with_mdp,
+    "check_value_iteration": with_mdp,
+    "check_policy_iteration": with_mdp,
     "check_token_logprobs": as_numpy,
     "check_masked_sum": as_numpy,
     "check_masked_mean": as_numpy,

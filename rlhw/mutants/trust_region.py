@@ -15,7 +15,11 @@ SUBJECTS = {
 
 
 def _log_softmax(z):
-    return z - z.max(axis=-1, keepdims=True) - np.log(np.exp(z - z.max(axis=-1, keepdims=True)).sum(axis=-1, keepdims=True))
+    return (
+        z
+        - z.max(axis=-1, keepdims=True)
+        - np.log(np.exp(z - z.max(axis=-1, keepdims=True)).sum(axis=-1, keepdims=True))
+    )
 
 
 def _kl(w, old, new):
@@ -53,7 +57,9 @@ FISHER = {
 }
 
 
-def _surrogate(p, r, gamma, start, old, new, *, visits=lambda s, t: s.d, gains=lambda s, pi, mu: (mu * s.a).sum(axis=1)):
+def _surrogate(
+    p, r, gamma, start, old, new, *, visits=lambda s, t: s.d, gains=lambda s, pi, mu: (mu * s.a).sum(axis=1)
+):
     pi, mu = softmax(old), softmax(new)
     s, t = Solved(p, r, gamma, start, pi), Solved(p, r, gamma, start, mu)
     return float(start @ s.v + visits(s, t) @ gains(s, pi, mu))
