@@ -92,11 +92,12 @@ def reinforce_gradients(
 
 
 class Learned(NamedTuple):
-    """After an update of `reinforce`: the logits, the baseline, and the mean return of the episodes it was made from."""
+    """After an update of `reinforce`: logits, baseline, and of its episodes the mean return and the number of steps."""
 
     logits: Float[Array, "S A"]
     values: Float[Array, " S"]
     earned: float
+    steps: int
 
 
 def reinforce(
@@ -123,7 +124,7 @@ def reinforce(
         visits = np.bincount(visited, minlength=len(values))
         errors = np.bincount(visited, here - values[visited], minlength=len(values))
         values = values + value_rate * errors / np.maximum(visits, 1)
-        yield Learned(logits, values, float(returns[:, 0].mean()))
+        yield Learned(logits, values, float(returns[:, 0].mean()), int(seen.mask.sum()))
 
 
 class Step(NamedTuple):
