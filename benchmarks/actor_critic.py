@@ -58,7 +58,9 @@ def theorem() -> dict[str, dict]:
             visits, law = visits + law, law @ chain
         flat = visits[:, None] * policy * exact_advantages(mdp, policy)
         off.append(float(np.sum(flat * known) / np.linalg.norm(flat) / np.linalg.norm(known)))
-    print(f"theorem against central difference, 100 worlds: {max(gaps):.1e} (bound 1e-6): {'met' if max(gaps) <= 1e-6 else 'SHORT'}")
+    print(
+        f"theorem against central difference, 100 worlds: {max(gaps):.1e} (bound 1e-6): {'met' if max(gaps) <= 1e-6 else 'SHORT'}"
+    )
     return {
         "theorem_gap": cards.metric(
             "greatest gap between theorem and central difference, 100 random worlds", max(gaps), bound="<= 1e-6",
@@ -82,7 +84,9 @@ def baselines() -> dict[str, dict]:
     for name, baseline in named.items():
         estimates = [reinforce_gradients(policy, one, GRID.gamma, baseline) for one in seen]
         spread = [float(one.var(axis=0).sum()) for one in estimates]
-        metrics[f"variance_{name}"] = cards.metric(f"total variance of one episode's estimate, baseline: {name}", spread)
+        metrics[f"variance_{name}"] = cards.metric(
+            f"total variance of one episode's estimate, baseline: {name}", spread
+        )
         every = np.concatenate(estimates)
         error = np.abs(every.mean(axis=0) - exact) / np.maximum(every.std(axis=0) / len(every) ** 0.5, 1e-12)
         metrics[f"off_{name}"] = cards.metric(
@@ -127,7 +131,9 @@ def lambdas() -> dict[str, dict]:
     error = CRITIC_ERROR * np.random.default_rng(0).standard_normal(len(value))
     weights = discounted_visits(GRID, policy)[:, None] * policy
     weights /= weights.sum()
-    rows = [[episodes(GRID, policy, 100, np.random.default_rng((seed, part))) for part in range(10)] for seed in range(5)]
+    rows = [
+        [episodes(GRID, policy, 100, np.random.default_rng((seed, part))) for part in range(10)] for seed in range(5)
+    ]
     metrics = {}
     for kind, critic in (("right", value), ("wrong", np.where(GRID.terminal, 0.0, value + error))):
         for name, lam in LAMBDAS.items():
@@ -169,7 +175,9 @@ def learning() -> dict[str, dict]:
             for at, column in zip(SHOWN, np.transpose(rows), strict=True):
                 meaning = f"share of the way to the best policy after {at} steps, step size {size}: {name}"
                 metrics[f"learn_{name}_{speed}_{at}"] = cards.metric(meaning, [float(x) for x in column])
-            print(f"step size {size}, {name}: {np.median(rows, axis=0).round(2)}, least {np.min(rows, axis=0).round(2)}")
+            print(
+                f"step size {size}, {name}: {np.median(rows, axis=0).round(2)}, least {np.min(rows, axis=0).round(2)}"
+            )
     return metrics
 
 
@@ -229,17 +237,21 @@ def one_batch(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def how_far() -> dict[str, dict]:
-    """One batch of ten episodes, followed to a growing KL: the claim of its surrogate and the true gain; and the exact direction."""
+    """One batch of ten episodes, followed to a growing KL: the claim of its surrogate and the true gain; and the exact one."""
     both = [one_batch(seed) for seed in SEEDS]
     visits, exact = discounted_visits(GRID, state_softmax(UNIFORM)), policy_gradient(GRID, UNIFORM)
     metrics = {}
     for column, (name, kl) in enumerate(KLS.items()):
         claims, gains = ([float(pair[part][column]) for pair in both] for part in (0, 1))
         gain = objective(GRID, kl_step(visits, UNIFORM, exact, kl)) - objective(GRID, UNIFORM)
-        metrics[f"claim_{name}"] = cards.metric(f"gain that the surrogate of ten episodes claims, KL {kl}", claims, unit="reward")
+        metrics[f"claim_{name}"] = cards.metric(
+            f"gain that the surrogate of ten episodes claims, KL {kl}", claims, unit="reward"
+        )
         metrics[f"gain_{name}"] = cards.metric(f"true gain of J, KL {kl}", gains, unit="reward")
         metrics[f"exact_{name}"] = cards.metric(f"gain of J along the exact gradient, KL {kl}", gain, unit="reward")
-        print(f"KL {kl}: claimed {np.median(claims):.1f}, gained {np.median(gains):.1f} (least {min(gains):.1f}), exact {gain:.1f}")
+        print(
+            f"KL {kl}: claimed {np.median(claims):.1f}, gained {np.median(gains):.1f} (least {min(gains):.1f}), exact {gain:.1f}"
+        )
     return metrics
 
 
