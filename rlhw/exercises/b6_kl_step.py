@@ -87,12 +87,9 @@ def unit_length(visits, logits, direction, limit):
 def draw(rng):
     states, actions = int(rng.integers(2, 5)), int(rng.integers(2, 5))
     visits = rng.uniform(0.3, 3.0, states)
-    return (
-        visits,
-        rng.standard_normal((states, actions)),
-        rng.standard_normal((states, actions)),
-        float(rng.uniform(0.05, 1.0)),
-    )
+    # Near the uniform policy, and not far: the other KL has an upper bound on a line, and shall reach the limit too.
+    logits, direction = 0.5 * rng.standard_normal((states, actions)), rng.standard_normal((states, actions))
+    return visits, logits, direction, float(rng.uniform(0.03, 0.12))
 
 
 def expected(visits, logits, direction, limit):
