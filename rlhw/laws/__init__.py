@@ -10,6 +10,18 @@ call it with a small model of transformers and tensors.
 
 from rlhw.laws.bandits import check_epsilon_greedy, check_greedy, check_regret, check_ucb
 from rlhw.laws.comparisons import check_bradley_terry_loss, check_pairwise_loss, check_plackett_luce_loss
+from rlhw.laws.dynamic_programming import (
+    check_action_values,
+    check_bellman_expectation,
+    check_bellman_optimality,
+    check_discounted_visits,
+    check_error_bound,
+    check_greedy_policy,
+    check_policy_evaluation,
+    check_policy_iteration,
+    check_solve_policy,
+    check_value_iteration,
+)
 from rlhw.laws.evaluation import (
     check_attainable,
     check_best_of_n_kl,

@@ -15,6 +15,7 @@ from rlhw import laws
 from rlhw.mutants import (
     bandits,
     comparisons,
+    dynamic_programming,
     evaluation,
     language_models,
     policy_gradient,
@@ -30,6 +31,7 @@ from rlhw.mutants.survivors import SURVIVORS
 CHAPTERS = (
     policy_gradient,
     bandits,
+    dynamic_programming,
     sequences,
     comparisons,
     language_models,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rlhw.laws import assert_close
-from rlhw.mutants import model_promises, tensor_promises
+from rlhw.mutants import decision_promises, model_promises, tensor_promises
 from rlhw.mutants.refusals import refuses
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -141,6 +141,7 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
         "check_win_rate": refuses_bad_counts,
         "check_bootstrap_interval": refuses_bad_draws,
     }
+    | decision_promises.PROMISES
     | tensor_promises.PROMISES
     | model_promises.PROMISES
 )

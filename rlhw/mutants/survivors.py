@@ -7,7 +7,7 @@ names a mutant which no longer survives: where one of these functions changes, i
 POLICY, BANDITS = "rlhw.policy_gradient", "rlhw.bandits"
 LOGPROBS, REWARD, LANGUAGE = "rlhw.logprobs", "rlhw.reward_model", "rlhw.language_model"
 RANKING = f"{REWARD}:plackett_luce_loss"
-EVALUATION = "rlhw.evaluation"
+EVALUATION, DYNAMIC = "rlhw.evaluation", "rlhw.dynamic_programming"
 SAMPLES, INTERVAL = f"{EVALUATION}:effective_samples", f"{EVALUATION}:bootstrap_interval"
 
 EXPLAINED = {
@@ -109,6 +109,29 @@ EXPLAINED = {
     "does no harm: one resample more or less.": [
         f"{INTERVAL} | found = bootstrap((values,), statistic, n_resamples= 5001, confidence_level=confidence, rng=rng)",
         f"{INTERVAL} | found = bootstrap((values,), statistic, n_resamples= 4999, confidence_level=confidence, rng=rng)",
+    ],
+    "does no harm: a discount is never above one, and a probability never below zero.": [
+        f"{DYNAMIC}:_live | if mdp.gamma >= 1:",
+        f"{DYNAMIC}:_live | ends = ends | (chain @ ends != 0)",
+        f"{DYNAMIC}:_sweep | if (change if mdp.gamma >= 1 else error_bound(mdp.gamma, change)) <= tolerance:",
+        f'{DYNAMIC}:error_bound | return gamma / (1 - gamma) * change if gamma != 1 else float("inf")',
+    ],
+    "does no harm: a difference that is exactly a tie, or exactly the tolerance, may go either way.": [
+        f"{DYNAMIC}:greedy_policy | best = q > q.max(axis=1, keepdims=True) - _tie(q)",
+        f"{DYNAMIC}:policy_iteration | gains = q.max(axis=1) >= v + _tie(q)",
+        f"{DYNAMIC}:_sweep | if (change if mdp.gamma == 1 else error_bound(mdp.gamma, change)) < tolerance:",
+    ],
+    "does no harm: one sweep or round more or less, before it is given up.": [
+        f"{DYNAMIC}:policy_evaluation | "
+        'mdp: MDP, policy: Float[Array, "S A"], tolerance: float, max_sweeps: int = 100001',
+        f"{DYNAMIC}:policy_evaluation | "
+        'mdp: MDP, policy: Float[Array, "S A"], tolerance: float, max_sweeps: int = 99999',
+        f"{DYNAMIC}:value_iteration | mdp: MDP, tolerance: float, max_sweeps: int = 100001",
+        f"{DYNAMIC}:value_iteration | mdp: MDP, tolerance: float, max_sweeps: int = 99999",
+        f"{DYNAMIC}:policy_iteration | "
+        'def policy_iteration(mdp: MDP, max_rounds: int = 1001) -> tuple[Float[Array, " S"], Float[Array, "S A"], int]:',
+        f"{DYNAMIC}:policy_iteration | "
+        'def policy_iteration(mdp: MDP, max_rounds: int = 999) -> tuple[Float[Array, " S"], Float[Array, "S A"], int]:',
     ],
 }
 SURVIVORS = {key: reason for reason, keys in EXPLAINED.items() for key in keys}
