@@ -94,3 +94,13 @@ from rlhw.laws.sequences import (
     check_token_logprobs,
     check_whiten,
 )
+from rlhw.laws.temporal_difference import (
+    check_backward_view,
+    check_lambda_returns,
+    check_mc_prediction,
+    check_n_step_returns,
+    check_n_step_td,
+    check_returns,
+    check_td_lambda,
+    check_td_prediction,
+)

@@ -23,6 +23,7 @@ from rlhw.mutants import (
     preference_optimization,
     sampling,
     sequences,
+    temporal_difference,
 )
 from rlhw.mutants.adapters import ADAPTERS
 from rlhw.mutants.promises import PROMISES
@@ -39,6 +40,7 @@ CHAPTERS = (
     policy_optimization,
     preference_optimization,
     evaluation,
+    temporal_difference,
 )
 LEAST_SHARE = 0.9
 NOT_RUN = (

@@ -8,12 +8,15 @@ POLICY, BANDITS = "rlhw.policy_gradient", "rlhw.bandits"
 LOGPROBS, REWARD, LANGUAGE = "rlhw.logprobs", "rlhw.reward_model", "rlhw.language_model"
 RANKING = f"{REWARD}:plackett_luce_loss"
 EVALUATION, DYNAMIC = "rlhw.evaluation", "rlhw.dynamic_programming"
+EVALUATION = "rlhw.evaluation"
+PREDICTION = "rlhw.temporal_difference"
 SAMPLES, INTERVAL = f"{EVALUATION}:effective_samples", f"{EVALUATION}:bootstrap_interval"
 
 EXPLAINED = {
     "does no harm: numbers of dimensions, of pulls and of tokens, and probabilities, are never negative.": [
         f"{POLICY}:one_number | if np.ndim(baseline) > 0 or callable(baseline) or not np.isfinite(baseline):",
         f"{BANDITS}:ucb | if np.any(counts <= 0):",
+        f"{PREDICTION}:mc_prediction | if np.any(cut := counts[np.arange(len(ends)), ends] != 0):",
         f"{BANDITS}:ucb | return greedy((counts <= 0).astype(float), counts)",
         f"{LOGPROBS}:masked_mean | if (counts <= 0).any():",
         f"{LOGPROBS}:whiten | if count <= 0:",
@@ -26,6 +29,17 @@ EXPLAINED = {
     ],
     "does no harm: the two ends of the interval are undefined together.": [
         f"{INTERVAL} | if not (math.isfinite(low) or math.isfinite(high)):",
+    ],
+    "does no harm: any column of the rewards has the shape that is wanted.": [
+        f"{PREDICTION}:returns | found, after = np.empty_like(rewards), np.zeros_like(rewards[..., -1])",
+    ],
+    "does no harm: there are as many TD errors as states before the last.": [
+        f"{PREDICTION}:backward_view | for state, error in zip(states[:-1], errors, strict=False):",
+    ],
+    "does no harm: after its end a learner is not moved, whatever is looked up for it.": [
+        f"{PREDICTION}:n_step_td | "
+        f"ahead = np.clip(lengths - t, {n}, n) # steps to the state that is looked up: fewer than n near the end"
+        for n in (1, -1)
     ],
     "does no harm: the weights are never negative.": [
         f"{POLICY}:optimal_baseline | if weights.sum() <= 0.0:",
