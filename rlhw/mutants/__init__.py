@@ -16,7 +16,9 @@ from rlhw.mutants import (
     bandits,
     comparisons,
     evaluation,
+    function_approximation,
     language_models,
+    linear_learning,
     policy_gradient,
     policy_optimization,
     preference_optimization,
@@ -37,6 +39,8 @@ CHAPTERS = (
     policy_optimization,
     preference_optimization,
     evaluation,
+    function_approximation,
+    linear_learning,
 )
 LEAST_SHARE = 0.9
 NOT_RUN = (

@@ -6,6 +6,8 @@ needs it are imported when a dressed function is called.
 
 from collections.abc import Callable
 
+import numpy as np
+
 from rlhw.laws import as_numpy
 
 
@@ -57,6 +59,17 @@ def as_numpy_pair(gae: Callable) -> Callable:
     return as_numpy(stacked)
 
 
+def with_process(on_policy_weights: Callable) -> Callable:
+    """A function of an MDP and a policy, called with transitions, policy and start; the process pays nothing."""
+
+    def dressed(transitions: np.ndarray, policy: np.ndarray, start: np.ndarray) -> np.ndarray:
+        from rlhw.mdp import MDP
+
+        return on_policy_weights(MDP(transitions, np.zeros(policy.shape), 0.9, start), policy)
+
+    return dressed
+
+
 ADAPTERS: dict[str, Callable[[Callable], Callable]] = {
     "check_token_logprobs": as_numpy,
     "check_masked_sum": as_numpy,
@@ -87,4 +100,5 @@ ADAPTERS: dict[str, Callable[[Callable], Callable]] = {
     "check_sequence_logprobs": with_batch,
     "check_reward_model": as_scores,
     "check_generate": as_tensors,
+    "check_on_policy_weights": with_process,
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rlhw.laws import assert_close
-from rlhw.mutants import model_promises, tensor_promises
+from rlhw.mutants import linear_promises, model_promises, tensor_promises
 from rlhw.mutants.refusals import refuses
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -143,4 +143,5 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
     }
     | tensor_promises.PROMISES
     | model_promises.PROMISES
+    | linear_promises.PROMISES
 )
