@@ -32,6 +32,20 @@ from rlhw.laws.evaluation import (
     check_tilted,
     check_win_rate,
 )
+from rlhw.laws.function_approximation import (
+    check_bellman_error,
+    check_gradient_correction,
+    check_gradient_mc,
+    check_growth_rate,
+    check_least_squares_mc,
+    check_lstd,
+    check_on_policy_weights,
+    check_projected_bellman_error,
+    check_projection,
+    check_semi_gradient_td,
+    check_td_system,
+    check_value_error,
+)
 from rlhw.laws.language_models import (
     check_response_logprobs,
     check_response_states,

@@ -17,7 +17,9 @@ from rlhw.mutants import (
     comparisons,
     dynamic_programming,
     evaluation,
+    function_approximation,
     language_models,
+    linear_learning,
     policy_gradient,
     policy_optimization,
     preference_optimization,
@@ -41,6 +43,8 @@ CHAPTERS = (
     preference_optimization,
     evaluation,
     temporal_difference,
+    function_approximation,
+    linear_learning,
 )
 LEAST_SHARE = 0.9
 NOT_RUN = (

@@ -92,6 +92,13 @@ def side_by_side(learner: Callable) -> Callable:
 
     def dressed(walks: list, *inputs: object, **options: object) -> np.ndarray:
         return np.stack(list(learner(map(padded, zip(*walks, strict=True)), *inputs, **options)))
+def with_process(on_policy_weights: Callable) -> Callable:
+    """A function of an MDP and a policy, called with transitions, policy and start; the process pays nothing."""
+
+    def dressed(transitions: np.ndarray, policy: np.ndarray, start: np.ndarray) -> np.ndarray:
+        from rlhw.mdp import MDP
+
+        return on_policy_weights(MDP(transitions, np.zeros(policy.shape), 0.9, start), policy)
 
     return dressed
 
@@ -139,4 +146,5 @@ ADAPTERS: dict[str, Callable[[Callable], Callable]] = {
     "check_td_prediction": side_by_side,
     "check_n_step_td": side_by_side,
     "check_td_lambda": side_by_side,
+    "check_on_policy_weights": with_process,
 }

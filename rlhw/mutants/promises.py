@@ -11,6 +11,7 @@ import numpy as np
 from rlhw.laws import assert_close
 from rlhw.mutants import decision_promises, model_promises, tensor_promises
 from rlhw.mutants import model_promises, prediction_promises, tensor_promises
+from rlhw.mutants import linear_promises, model_promises, tensor_promises
 from rlhw.mutants.refusals import refuses
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -146,4 +147,5 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
     | tensor_promises.PROMISES
     | model_promises.PROMISES
     | prediction_promises.PROMISES
+    | linear_promises.PROMISES
 )

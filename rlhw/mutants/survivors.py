@@ -10,6 +10,7 @@ RANKING = f"{REWARD}:plackett_luce_loss"
 EVALUATION, DYNAMIC = "rlhw.evaluation", "rlhw.dynamic_programming"
 EVALUATION = "rlhw.evaluation"
 PREDICTION = "rlhw.temporal_difference"
+LINEAR, LEARNERS = "rlhw.function_approximation", "rlhw.linear_learning"
 SAMPLES, INTERVAL = f"{EVALUATION}:effective_samples", f"{EVALUATION}:bootstrap_interval"
 
 EXPLAINED = {
@@ -25,6 +26,7 @@ EXPLAINED = {
         f"{LANGUAGE}:_sample | if t + 1 == steps or (count <= 0 and not _several_ranks()):",
         f"{EVALUATION}:best_of_n_kl | here = q != 0",
         f"{EVALUATION}:frontier | here = best != 0",
+        f"{LINEAR}:_checked | if not np.all(np.isfinite(weights) & (weights >= 0)) or not np.any(weights != 0):",
         f"{EVALUATION}:attainable | if exponents.ndim != 2 or len(exponents) < 2 or exponents.shape[1] <= 0:",
     ],
     "does no harm: the two ends of the interval are undefined together.": [
@@ -146,6 +148,19 @@ EXPLAINED = {
         'def policy_iteration(mdp: MDP, max_rounds: int = 1001) -> tuple[Float[Array, " S"], Float[Array, "S A"], int]:',
         f"{DYNAMIC}:policy_iteration | "
         'def policy_iteration(mdp: MDP, max_rounds: int = 999) -> tuple[Float[Array, " S"], Float[Array, "S A"], int]:',
+    "does no harm: numpy takes any negative length for the one that is left.": [
+        f"{LINEAR}:_rows | return features.reshape(~1, features.shape[-1])",
+        f"{LINEAR}:_rows | return features.reshape(- 2, features.shape[-1])",
+    ],
+    "does no harm: a rank is never above the number of states; there is always one stream.": [
+        f"{LINEAR}:on_policy_weights | if rank != states:",
+        f"{LEARNERS}:_check_lengths | if len({{len(stream) for stream in streams.values()}}) != 1:",
+    ],
+    "does no harm: the weights are scaled to a sum of one afterwards.": [
+        f"{LINEAR}:on_policy_weights | weights, _, rank, _ = np.linalg.lstsq(balance, np.append(np.zeros(states), 2.0))",
+    ],
+    "does no harm: only a rounding is cut off, and not every machine rounds below zero.": [
+        f"{LINEAR}:on_policy_weights | weights = np.where(mdp.terminal, 0.0, np.maximum(weights, -1.0))",
     ],
 }
 SURVIVORS = {key: reason for reason, keys in EXPLAINED.items() for key in keys}
