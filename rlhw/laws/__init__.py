@@ -20,6 +20,12 @@ from rlhw.laws.evaluation import (
     check_tilted,
     check_win_rate,
 )
+from rlhw.laws.importance import (
+    check_ordinary_variance,
+    check_per_decision_variance,
+    check_weight_variance,
+    check_weighted_variance,
+)
 from rlhw.laws.language_models import (
     check_response_logprobs,
     check_response_states,

@@ -16,6 +16,7 @@ from rlhw.mutants import (
     bandits,
     comparisons,
     evaluation,
+    importance,
     language_models,
     policy_gradient,
     policy_optimization,
@@ -37,6 +38,7 @@ CHAPTERS = (
     policy_optimization,
     preference_optimization,
     evaluation,
+    importance,
 )
 LEAST_SHARE = 0.9
 NOT_RUN = (
