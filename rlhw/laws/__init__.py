@@ -45,6 +45,11 @@ from rlhw.laws.function_approximation import (
     check_semi_gradient_td,
     check_td_system,
     check_value_error,
+from rlhw.laws.importance import (
+    check_ordinary_variance,
+    check_per_decision_variance,
+    check_weight_variance,
+    check_weighted_variance,
 )
 from rlhw.laws.language_models import (
     check_response_logprobs,

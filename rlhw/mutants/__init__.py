@@ -18,6 +18,7 @@ from rlhw.mutants import (
     dynamic_programming,
     evaluation,
     function_approximation,
+    importance,
     language_models,
     linear_learning,
     policy_gradient,
@@ -45,6 +46,7 @@ CHAPTERS = (
     temporal_difference,
     function_approximation,
     linear_learning,
+    importance,
 )
 LEAST_SHARE = 0.9
 NOT_RUN = (

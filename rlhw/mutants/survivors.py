@@ -11,6 +11,7 @@ EVALUATION, DYNAMIC = "rlhw.evaluation", "rlhw.dynamic_programming"
 EVALUATION = "rlhw.evaluation"
 PREDICTION = "rlhw.temporal_difference"
 LINEAR, LEARNERS = "rlhw.function_approximation", "rlhw.linear_learning"
+EVALUATION, IMPORTANCE = "rlhw.evaluation", "rlhw.importance"
 SAMPLES, INTERVAL = f"{EVALUATION}:effective_samples", f"{EVALUATION}:bootstrap_interval"
 
 EXPLAINED = {
@@ -25,6 +26,11 @@ EXPLAINED = {
         f"{LANGUAGE}:invert | possible = probabilities.gather(1, drawn) != 0",
         f"{LANGUAGE}:_sample | if t + 1 == steps or (count <= 0 and not _several_ranks()):",
         f"{EVALUATION}:best_of_n_kl | here = q != 0",
+        f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target > 0) & (behaviour <= 0))",
+        f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target != 0) & (behaviour == 0))",
+        f"{IMPORTANCE}:second_moment | taken = target != 0",
+        f"{IMPORTANCE}:_tilted | "
+        "return m, np.divide(target**2, behaviour, out=np.zeros(len(target)), where=target != 0) / m",
         f"{EVALUATION}:frontier | here = best != 0",
         f"{LINEAR}:_checked | if not np.all(np.isfinite(weights) & (weights >= 0)) or not np.any(weights != 0):",
         f"{EVALUATION}:attainable | if exponents.ndim != 2 or len(exponents) < 2 or exponents.shape[1] <= 0:",
