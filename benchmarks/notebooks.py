@@ -42,7 +42,9 @@ def seconds_of_all() -> dict[str, dict]:
         )
         print(f"{name}: {seconds:.1f} s", flush=True)
     sums = {
-        "seconds": bounded("notebooks of the walk and the clinic", walk, f"< {MOST_SECONDS} s", walk < MOST_SECONDS, "s"),
+        "seconds": bounded(
+            "notebooks of the walk and the clinic", walk, f"< {MOST_SECONDS} s", walk < MOST_SECONDS, "s"
+        ),
         "background": bounded(
             "notebooks of the background", background, f"< {MOST_OF_BACKGROUND} s", background < MOST_OF_BACKGROUND, "s"
         ),

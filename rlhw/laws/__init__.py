@@ -45,6 +45,7 @@ from rlhw.laws.function_approximation import (
     check_semi_gradient_td,
     check_td_system,
     check_value_error,
+)
 from rlhw.laws.importance import (
     check_ordinary_variance,
     check_per_decision_variance,

@@ -9,9 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rlhw.laws import assert_close
-from rlhw.mutants import decision_promises, model_promises, tensor_promises
-from rlhw.mutants import model_promises, prediction_promises, tensor_promises
-from rlhw.mutants import linear_promises, model_promises, tensor_promises
+from rlhw.mutants import decision_promises, linear_promises, model_promises, prediction_promises, tensor_promises
 from rlhw.mutants.refusals import refuses
 
 NAN, INFINITY = float("nan"), float("inf")

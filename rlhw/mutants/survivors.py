@@ -154,6 +154,7 @@ EXPLAINED = {
         'def policy_iteration(mdp: MDP, max_rounds: int = 1001) -> tuple[Float[Array, " S"], Float[Array, "S A"], int]:',
         f"{DYNAMIC}:policy_iteration | "
         'def policy_iteration(mdp: MDP, max_rounds: int = 999) -> tuple[Float[Array, " S"], Float[Array, "S A"], int]:',
+    ],
     "does no harm: numpy takes any negative length for the one that is left.": [
         f"{LINEAR}:_rows | return features.reshape(~1, features.shape[-1])",
         f"{LINEAR}:_rows | return features.reshape(- 2, features.shape[-1])",
