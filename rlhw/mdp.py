@@ -95,7 +95,7 @@ class MDP:
 class Trajectory(NamedTuple):
     """One episode: the states s_0 … s_T, the actions a_0 … a_{T-1}, and rewards[t], paid for a_t in s_t."""
 
-    states: Int[Array, "T+1"]
+    states: Int[Array, " T+1"]
     actions: Int[Array, " T"]
     rewards: Float[Array, " T"]
 

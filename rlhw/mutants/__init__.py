@@ -18,12 +18,16 @@ from rlhw.mutants import (
     comparisons,
     dynamic_programming,
     evaluation,
+    function_approximation,
+    importance,
     language_models,
+    linear_learning,
     policy_gradient,
     policy_optimization,
     preference_optimization,
     sampling,
     sequences,
+    temporal_difference,
     trust_region,
 )
 from rlhw.mutants.adapters import ADAPTERS
@@ -43,6 +47,10 @@ CHAPTERS = (
     evaluation,
     actor_critic,
     trust_region,
+    temporal_difference,
+    function_approximation,
+    linear_learning,
+    importance,
 )
 LEAST_SHARE = 0.9
 NOT_RUN = (
