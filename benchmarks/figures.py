@@ -11,7 +11,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks import figures_03, figures_04, figures_05, figures_06, figures_07, figures_08, figures_b6, figures_clinic
+from benchmarks import (
+    figures_03,
+    figures_04,
+    figures_05,
+    figures_06,
+    figures_07,
+    figures_08,
+    figures_b6,
+    figures_clinic,
+)
 from benchmarks.boxes import arrow, box
 from benchmarks.reinforce_bandit import BANDIT, BASELINES, LOGITS, SEEDS, run
 from rlhw import plots
