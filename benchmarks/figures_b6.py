@@ -32,7 +32,9 @@ def plateau_figure() -> Figure:
             assert done < 40, "a limited step leaves the plateau soon"
         axes.plot(steps, line, "--" if name == "natural" else "-", color=color)
         heights = {"limited": (19, 0.60), "natural": (1.15, 0.5), "plain_30": (900, 0.5), "plain_3": (9000, 0.5)}
-        axes.annotate(title, heights[name], color=color, ha="right" if name.startswith("plain") else "left", va="center")
+        axes.annotate(
+            title, heights[name], color=color, ha="right" if name.startswith("plain") else "left", va="center"
+        )
     assert metrics["plateau_plain_3"]["value"] > 100 * metrics["plateau_limited"]["value"]
     axes.set(
         xscale="log", xlabel="exact steps", ylabel="share of the way to the best", xlim=(1, 30_000), ylim=(-0.03, 1.03)

@@ -93,7 +93,7 @@ def kl_step(
     if not 0 < kl < np.inf:
         raise ValueError(f"kl must be a positive number of nats; got {kl}.")
     old, best = log_softmax(logits, axis=-1), direction.argmax(axis=1)
-    # What the direction favours in a state is at least as likely as before: it ends above c (its x - mean x) + log π.
+    # In each state KL(c) > c (greatest x - mean x) + log π of what has it, so that at `far` the limit is passed.
     lead = np.sum(np.exp(old) * (direction.max(axis=1, keepdims=True) - direction), axis=1)
     slope = visits @ lead
     if not slope > 0:
@@ -101,6 +101,7 @@ def kl_step(
     far = (kl * visits.sum() - visits @ old[np.arange(len(best)), best]) / slope
 
     def excess(c: float) -> float:
-        return mean_kl(visits, logits, logits + c * direction) - kl
+        # Rounding may leave the KL at `far` a hair below the limit.
+        return mean_kl(visits, logits, logits + c * direction) - kl if c < far else 1.0
 
     return logits + brentq(excess, 0.0, far, xtol=np.finfo(float).tiny, rtol=1e-14) * direction

@@ -97,7 +97,7 @@ def check_natural_gradient(natural_gradient: Callable) -> None:
 def check_kl_step(kl_step: Callable) -> None:
     """(visits, logits, direction, kl) -> logits + c direction, c > 0, at a mean KL of exactly kl nats."""
     for visits, logits, direction, rng in pairs_of_policies():
-        for kl in (1e-6, 0.01, float(rng.uniform(0.5, 2.0))):
+        for kl in (1e-6, 0.01, float(rng.uniform(0.5, 2.0)), 60.0):
             moved = np.asarray(kl_step(visits, logits, direction, kl))
             scale = np.sum((moved - logits) * direction) / np.sum(direction**2)
             law = "the step lies along the direction"

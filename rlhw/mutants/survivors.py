@@ -140,8 +140,9 @@ EXPLAINED = {
         f"{EVALUATION}:win_rate | if n <= 0 or min(wins, losses, ties) < 0:",
         f"{INTERVAL} | if np.ptp(values) <= 0:",
     ],
-    "does no harm: the bracket in which a step is searched may be wider than it need be.": [
-        f"{REGION}:kl_step | far = (kl + visits.sum() - visits @ old[np.arange(len(best)), best]) / slope",
+    "does no harm: a step is searched in a bracket, which may be wider, with anything above zero at its far end.": [
+        f"{REGION}:kl_step | return mean_kl(visits, logits, logits + c * direction) - kl if c != far else 1.0",
+        f"{REGION}:kl_step | return mean_kl(visits, logits, logits + c * direction) - kl if c < far else 2.0",
         f"{REGION}:kl_step | lead = np.mean(np.exp(old) * (direction.max(axis=1, keepdims=True) - direction), axis=1)",
     ],
     "does no harm: one resample more or less.": [
