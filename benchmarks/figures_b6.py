@@ -31,7 +31,7 @@ def plateau_figure() -> Figure:
             steps = np.arange(1, done + 1)
             assert done < 40, "a limited step leaves the plateau soon"
         axes.plot(steps, line, "--" if name == "natural" else "-", color=color)
-        heights = {"limited": (19, 0.60), "natural": (1.15, 0.5), "plain_30": (900, 0.5), "plain_3": (9000, 0.5)}
+        heights = {"limited": (19, 0.60), "natural": (1.15, 0.75), "plain_30": (900, 0.5), "plain_3": (9000, 0.5)}
         axes.annotate(
             title, heights[name], color=color, ha="right" if name.startswith("plain") else "left", va="center"
         )

@@ -67,37 +67,37 @@ def to_go(t: int, rewards: np.ndarray) -> float:
 
 
 SLIPS = {
-    "b6_no_gamma": Slip(
+    "gamma_t_left_out": Slip(
         "mean update of a logit shared by two states, without gamma^t (right: with it)",
         shared_logit,
         wrong=undiscounted_visits,
         right=discounted_visits,
     ),
-    "b6_delta_is_advantage": Slip(
+    "delta_for_advantage": Slip(
         "mean TD error of waiting with a small plant under a critic that says 0 (right: under v_pi)",
         mean_error_of_waiting,
         wrong=np.zeros(3),
         right=VALUES,
     ),
-    "b6_peeking_baseline": Slip(
+    "action_value_baseline": Slip(
         "length of the mean update for the plant with q as baseline (right: with v)",
         mean_update,
         wrong=ACTION_VALUES,
         right=VALUES[:, None],
     ),
-    "b6_past_rewards": Slip(
+    "whole_return": Slip(
         "total variance of one episode's estimate in two states, whole return (right: from t on)",
         variance_of_estimate,
         wrong=from_the_start,
         right=to_go,
     ),
-    "b6_surrogate_is_gain": Slip(
+    "surrogate_is_j": Slip(
         "what the surrogate says after a natural step of 1 nat for the plant (right: J)",
         lambda judge: judge(kl_step(discounted_visits(PLANT, POLICY), COIN, natural_gradient(PLANT, COIN), 1.0)),
         wrong=lambda logits: surrogate(PLANT, COIN, logits),
         right=lambda logits: objective(PLANT, logits),
     ),
-    "b6_kl_by_parabola": Slip(
+    "kl_by_parabola": Slip(
         "mean KL of a step of 1 nat by the parabola, along the plant's natural gradient (right: searched)",
         lambda step: mean_kl(discounted_visits(PLANT, POLICY), COIN, step(natural_gradient(PLANT, COIN))),
         wrong=lambda x: (
