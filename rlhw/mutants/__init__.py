@@ -20,6 +20,8 @@ from rlhw.mutants import (
     policy_gradient,
     policy_optimization,
     preference_optimization,
+    regret,
+    running_means,
     sampling,
     sequences,
 )
@@ -37,6 +39,8 @@ CHAPTERS = (
     policy_optimization,
     preference_optimization,
     evaluation,
+    regret,
+    running_means,
 )
 LEAST_SHARE = 0.9
 NOT_RUN = (
