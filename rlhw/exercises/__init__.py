@@ -15,7 +15,7 @@ from rlhw.exercises.question import Question, Verdict, draw_cases, judge, output
 # What was checked in this session, by name: `rlhw.check_notebook()` reports it.
 session_verdicts: dict[str, Verdict] = {}
 
-ORDER = ("ch1", "ch2", "ch3", "ch4", "ch5", "ch6", "ch7", "ch8")
+ORDER = (*(f"ch{number}" for number in range(1, 9)), *(f"b{number}" for number in range(1, 7)))
 
 
 def names() -> list[str]:

@@ -39,7 +39,7 @@ EDITS = {
     "clinic.ipynb": [("ppo.py", "torch.where(mask, -beta", "torch.where(mask, beta")],
 }
 # Each of these trains for half a minute, and runs once more for each edit.
-TRAINING = tuple(name for name in EDITS if name >= "03")
+TRAINING = tuple(name for name in EDITS if name >= "03" and not re.match(r"b\d_", name))
 
 
 @pytest.fixture(scope="module")
