@@ -15,8 +15,12 @@ from rlhw import laws
 from rlhw.mutants import (
     bandits,
     comparisons,
+    dynamic_programming,
     evaluation,
+    function_approximation,
+    importance,
     language_models,
+    linear_learning,
     policy_gradient,
     policy_optimization,
     preference_optimization,
@@ -24,6 +28,7 @@ from rlhw.mutants import (
     running_means,
     sampling,
     sequences,
+    temporal_difference,
 )
 from rlhw.mutants.adapters import ADAPTERS
 from rlhw.mutants.promises import PROMISES
@@ -32,6 +37,7 @@ from rlhw.mutants.survivors import SURVIVORS
 CHAPTERS = (
     policy_gradient,
     bandits,
+    dynamic_programming,
     sequences,
     comparisons,
     language_models,
@@ -39,6 +45,10 @@ CHAPTERS = (
     policy_optimization,
     preference_optimization,
     evaluation,
+    temporal_difference,
+    function_approximation,
+    linear_learning,
+    importance,
     regret,
     running_means,
 )
