@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from rlhw import bandits, laws
+from rlhw import bandits, exercises, laws
 from rlhw.bandits import Bandit, BernoulliBandit
 from rlhw.regret import (
     auer_epsilon,
@@ -149,3 +149,21 @@ def test_exploration_falls_as_stated():
 def test_bad_input_gets_one_sentence(call, sentence):
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+def test_the_oracles_of_the_exercises_agree_with_the_library():
+    rng = np.random.default_rng(4)
+    greedy, optimist, bound = (exercises.question(f"b1-{name}") for name in ("epsilon-greedy", "ucb", "regret-bound"))
+    for _ in range(20):
+        for part in greedy.parts:
+            estimates, epsilon = part.draw(rng)
+            np.testing.assert_allclose(greedy.expected(estimates, epsilon), explore(estimates, epsilon), atol=1e-12)
+        for part in optimist.parts:
+            estimates, counts, c = part.draw(rng)
+            np.testing.assert_allclose(
+                optimist.expected(estimates, counts, c), rule(c=c)(estimates, counts), atol=1e-12
+            )
+        for part in bound.parts:
+            (means,) = part.draw(rng)
+            constant = lai_robbins(gaps(means), bernoulli_kl(means, means.max()))
+            assert bound.expected(means) == pytest.approx(constant, rel=1e-9)
