@@ -69,50 +69,50 @@ def constant(kl) -> float:
 
 
 SLIPS = {
-    "b1_ties": Slip(
+    "ties_unshared": Slip(
         "sum of the probabilities, three of four arms tied, ε = 0.1, each gets the whole 1 - ε (right: they share it)",
         total_probability,
         wrong=lambda values: (values == values.max()).astype(float),
         right=explore,
     ),
-    "b1_untried": Slip(
+    "untried_never": Slip(
         "arms of five that were tried after 1,000 pulls, no bonus where N = 0 (right: an infinite one)",
         arms_tried,
         wrong=bound_without_bonus,
         right=upper_bounds,
         unit="arms",
     ),
-    "b1_lucky_regret": Slip(
+    "lucky_regret": Slip(
         "least regret of 200 players that never err, 500 pulls, counted in rewards (right: in means)",
         least_regret,
         wrong=lambda actions, rewards: FOUR.max() * actions.shape[1] - rewards.sum(axis=1),
         right=lambda actions, rewards: gaps(FOUR)[actions].sum(axis=1),
     ),
-    "b1_constant_epsilon": Slip(
+    "constant_epsilon": Slip(
         "cost of pull 10,000 when the best arm is known, ε = 0.1 (right: ε = min(1, 20/t))",
         late_cost,
         wrong=lambda pull: 0.1,
         right=lambda pull: decaying_epsilon(pull, 20.0),
     ),
-    "b1_short_way": Slip(
+    "short_way": Slip(
         "estimate after 10,000 rewards of 1 from 0, step sizes 1/(n+1)² (right: 1/(n+1))",
         arrived,
         wrong=lambda n: 1 / (n + 1) ** 2,
         right=lambda n: 1 / (n + 1),
     ),
-    "b1_never_rests": Slip(
+    "never_rests": Slip(
         "squared error after 1,000 rewards of variance 1, step size 0.1 (right: 1/n)",
         error_after,
         wrong=lambda n: np.full(len(n), 0.1),
         right=lambda n: 1 / n,
     ),
-    "b1_kl_direction": Slip(
+    "divergence_reversed": Slip(
         "constant C for arms 0.5 and 0.9, divergence of the best arm from the other (right: of the other from the best)",
         constant,
         wrong=lambda means, best: bernoulli_kl(best, means),
         right=bernoulli_kl,
     ),
-    "b1_bound_at_once": Slip(
+    "bound_at_once": Slip(
         "least regret after 25 pulls of arms 0.65 and 0.4 by C log T (right: greedy's exact expected regret)",
         lambda least: float(least()),
         wrong=lambda: lai_robbins(gaps(TWO), bernoulli_kl(TWO, TWO.max())) * np.log(SHORT),
