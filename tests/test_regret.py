@@ -105,7 +105,7 @@ class OneSure(BernoulliBandit):
 def test_greedy_is_ruined_as_often_as_a_gambler():
     # A sure 1/2 against a coin of 3/5: greedy leaves the coin for good with probability (2/5)/(3/5) = 2/3.
     # 6,000 players, 5.5 standard errors: false alarm under 4e-8; a half, or the 2/5 of a bad first pull, is caught.
-    actions, _ = race(OneSure(np.array([0.5, 0.6])), rule(), 400, 6000, np.random.default_rng(3))
+    actions, _ = race(OneSure(np.array([0.5, 0.6])), rule(), 200, 6000, np.random.default_rng(3))
     lost, error = float(np.mean(np.all(actions[:, -30:] == 0, axis=1))), (2 / 9 / 6000) ** 0.5
     assert abs(lost - 2 / 3) < 5.5 * error
     assert min(abs(lost - wrong) for wrong in (0.4, 0.5)) > 5.5 * error
