@@ -12,12 +12,14 @@ import traitlets
 from twins import WIDGETS
 
 from rlhw.policy_gradient import sample_actions
+from rlhw.widgets.bandit_race import BanditRace
 from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.best_of_n import BestOfN
 from rlhw.widgets.bradley_terry import BradleyTerry
 from rlhw.widgets.clipped_surrogate import ClippedSurrogate
 from rlhw.widgets.dpo_loss import DPOLoss
 from rlhw.widgets.gae_weights import GAEWeights
+from rlhw.widgets.importance_weights import ImportanceWeights
 from rlhw.widgets.kl_estimators import KLEstimators
 from rlhw.widgets.overoptimisation import Overoptimisation
 from rlhw.widgets.reward_calibration import RewardCalibration
@@ -89,6 +91,11 @@ def test_the_page_gets_the_ranges_that_python_declares(widget):
         (TiltedPolicy, {"rewards": [0] * 4}, "weights and rewards must have one number an answer each; got 5 and 4."),
         (DPOLoss, {"loss": "kto"}, "DPOLoss: loss must be one of 'dpo', 'ipo'; got 'kto'."),
         (DPOLoss, {"smoothing": 0.5}, "DPOLoss: smoothing must be a number from 0 to 0.4; got 0.5."),
+        (BanditRace, {"means": [0.5, 0.6]}, "BanditRace: means must be a list of 7 numbers, one an arm."),
+        (BanditRace, {"arms": 1}, "BanditRace: arms must be a whole number from 2 to 7; got 1."),
+        (BanditRace, {"c": -0.1}, "BanditRace: c must be a number from 0 to 2; got -0.1."),
+        (ImportanceWeights, {"behavior": 1.2}, "ImportanceWeights: behavior must be a number from 0 to 1; got 1.2."),
+        (ImportanceWeights, {"rewards": [1]}, "ImportanceWeights: rewards must be a list of 2 numbers, one an action."),
         (TokenByToken, {"post": 5}, "TokenByToken: post must be one of 0, 1, 2, 3, 4; got 5."),
         (RewardCalibration, {"bins": 2.5}, "RewardCalibration: bins must be a whole number from 2 to 20; got 2.5."),
         (
