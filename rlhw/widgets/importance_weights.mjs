@@ -78,7 +78,7 @@ function shape({ chances, weights, horizon }) {
 function drawLaw(model, image, width) {
   const { chances, weights, horizon } = problem(model);
   const counts = chances.map((chance, k) => chance * weights[k]);
-  const [left, right, top, bottom] = [FRAME.left, width - FRAME.right, FRAME.top, LAW - 44];
+  const [left, right, top, bottom] = [FRAME.left, width - 22, FRAME.top, LAW - 44]; // the last weight may be a long word
   const range = [0, 1.08 * Math.max(...chances, ...counts)];
   const y = scale(range, [bottom, top]);
   verticalAxis(image, y, range, left, right, "probability");
