@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rlhw.laws import assert_close
-from rlhw.mutants import model_promises, tensor_promises
+from rlhw.mutants import decision_promises, linear_promises, model_promises, prediction_promises, tensor_promises
 from rlhw.mutants.refusals import refuses
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -165,6 +165,9 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
         "check_win_rate": refuses_bad_counts,
         "check_bootstrap_interval": refuses_bad_draws,
     }
+    | decision_promises.PROMISES
     | tensor_promises.PROMISES
     | model_promises.PROMISES
+    | prediction_promises.PROMISES
+    | linear_promises.PROMISES
 )
