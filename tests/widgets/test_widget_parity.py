@@ -119,6 +119,27 @@ WRONG = {
         ("relativeEntropy", "p * Math.log(p / second[answer])", "second[answer] * Math.log(p / second[answer])"),
         ("frontier", "dot(policy, rewards))]", "dot(reference, rewards))]"),
     ],
+    "Gridworld": [
+        ("gridModel", "[3, slip / 2]", "[2, slip / 2]"),
+        ("gridModel", "chance * cellRewards[after]", "chance * cellRewards[state]"),
+        ("gridModel", 'sign === "G"', 'sign === "!"'),
+        ("actionValues", "reward + gamma * dot", "gamma * reward + dot"),
+        ("bellmanOptimality", "Math.max(...row));\n}", "mean(row));\n}"),
+        ("greedyPolicy", "one / cumulativeSum(best).at(-1)", "one"),  # as if ties were not shared
+        ("errorBound", "gamma / (1 - gamma)", "1 / (1 - gamma)"),
+        ("greatestChange", "Math.abs(value - second[i])", "(value - second[i])"),
+    ],
+    "Walk": [
+        ("uniformNumbers", "(word << 15) & 0xefc60000", "(word << 15)"),
+        ("uniformNumbers", "high * 2 ** 26 + low", "high * 2 ** 26"),
+        ("randomWalks", "< 0.5 ? -1 : 1", "< 0.5 ? 1 : -1"),
+        ("exactValues", "state / (states + 1)", "state / states"),
+        ("nStepTD", "target - table[walk[t]]", "target - values[walk[t]]"),
+        ("nStepTD", "Math.min(t + n, length)", "Math.min(t + n - 1, length)"),
+        ("nStepTD", "moves - n + 1", "moves - n"),
+        ("monteCarlo", "reward(walk, values) - table[state]", "reward(walk, values) - values[state]"),
+        ("rootMeanSquare", "values.slice(1, -1).map", "values.slice(1).map"),
+    ],
     "DPOLoss": [
         UNSHIFTED,
         SWAPPED,
