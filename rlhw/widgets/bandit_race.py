@@ -19,7 +19,7 @@ class BanditRace(Widget):
     """
 
     TWIN: ClassVar[dict[str, str]] = {
-        "uniforms": "numpy.random:RandomState",
+        "uniformNumbers": "numpy.random:RandomState",
         "explore": "rlhw.regret:explore",
         "upperBounds": "rlhw.regret:upper_bounds",
         "gaps": "rlhw.regret:gaps",
@@ -32,7 +32,7 @@ class BanditRace(Widget):
         "cumulativeSum": "numpy:cumsum",
         "dot": "numpy:dot",
     }
-    _esm = javascript("sums", "columns", "uniforms", "bandits", "bandit_race")
+    _esm = javascript("sums", "columns", "mersenne", "bandits", "bandit_race")
 
     epsilon = slider(0.1, 0, 1, 0.01, "ε of ε-greedy")
     c = slider(0.7, 0, 2, 0.05, "c of UCB")

@@ -27,7 +27,7 @@ export function regret(means, actions) {
 
 // What happens to a rule with these ε and c: two numbers a pull, one for the arm and one for what it pays.
 export function play(means, epsilon, c, pulls, seed) {
-  const draws = uniforms(seed, 2 * pulls);
+  const draws = uniformNumbers(seed, 2 * pulls);
   const [totals, counts] = [means.map(() => 0), means.map(() => 0)];
   const [actions, rewards] = [[], []];
   for (let t = 0; t < pulls; t++) {

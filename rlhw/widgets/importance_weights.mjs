@@ -32,7 +32,7 @@ let drawn = { key: "" };
 function draws(pi, mu, horizon, episodes, rewards, seed) {
   const key = JSON.stringify([pi, mu, horizon, episodes, rewards, seed]);
   if (drawn.key === key) return drawn.estimates;
-  const numbers = uniforms(seed, REPEATS * episodes * horizon);
+  const numbers = uniformNumbers(seed, REPEATS * episodes * horizon);
   const each = Array.from({ length: REPEATS }, (_, repeat) => {
     const actions = Array.from({ length: episodes }, (_, episode) => {
       const start = (repeat * episodes + episode) * horizon;

@@ -15,7 +15,7 @@ class ImportanceWeights(Widget):
     """
 
     TWIN: ClassVar[dict[str, str]] = {
-        "uniforms": "numpy.random:RandomState",
+        "uniformNumbers": "numpy.random:RandomState",
         "countLaw": "scipy.stats:binom",
         "weightsByCount": "rlhw.off_policy:importance_weights",
         "weightVariance": "rlhw.importance:weight_variance",
@@ -30,7 +30,7 @@ class ImportanceWeights(Widget):
         "cumulativeSum": "numpy:cumsum",
         "dot": "numpy:dot",
     }
-    _esm = javascript("sums", "columns", "uniforms", "importance", "importance_weights")
+    _esm = javascript("sums", "columns", "mersenne", "importance", "importance_weights")
 
     target = slider(0.8, 0, 1, 0.05, "π(1) of the target")
     behavior = slider(0.5, 0, 1, 0.05, "μ(1) of the behavior")

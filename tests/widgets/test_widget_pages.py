@@ -25,6 +25,7 @@ from rlhw.widgets.bradley_terry import BradleyTerry
 from rlhw.widgets.clipped_surrogate import ClippedSurrogate
 from rlhw.widgets.dpo_loss import DPOLoss
 from rlhw.widgets.gae_weights import GAEWeights
+from rlhw.widgets.gridworld import LONGEST, Gridworld
 from rlhw.widgets.importance_weights import ImportanceWeights
 from rlhw.widgets.kl_estimators import KLEstimators
 from rlhw.widgets.overoptimisation import FARTHEST, SIZES, Overoptimisation
@@ -32,6 +33,7 @@ from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
 from rlhw.widgets.tilted_policy import TiltedPolicy
 from rlhw.widgets.token_by_token import EXAMPLES, TokenByToken
+from rlhw.widgets.walk import EPISODES, Walk
 
 pytestmark = pytest.mark.browser
 
@@ -329,6 +331,13 @@ EXTREMES = [
     ImportanceWeights(target=0.95, behavior=0.05, horizon=30, episodes=1, rewards=[-2, 2]),
     ImportanceWeights(target=0.3, behavior=0.5, horizon=17, episodes=100, rewards=[0, 0]),
     ImportanceWeights(target=0.6, behavior=0, horizon=5),
+    Gridworld(rewards=[10] * 18, gamma=0.99, slip=0, sweeps=LONGEST),
+    Gridworld(rewards=[-10] * 18, gamma=0.99, slip=0.8, sweeps=LONGEST),
+    Gridworld(rewards=[0] * 18, gamma=0.5, sweeps=LONGEST),
+    Gridworld(gamma=0.5, slip=0, sweeps=0),
+    Walk(states=11, n=16, step_size=0.5, run=50, episodes=EPISODES, moves=1000),
+    Walk(states=11, n=1, step_size=0.01, run=1, episodes=0, moves=0),
+    Walk(states=5, n=16, episodes=0, moves=1),
 ]
 
 

@@ -119,6 +119,27 @@ WRONG = {
         ("relativeEntropy", "p * Math.log(p / second[answer])", "second[answer] * Math.log(p / second[answer])"),
         ("frontier", "dot(policy, rewards))]", "dot(reference, rewards))]"),
     ],
+    "Gridworld": [
+        ("gridModel", "[3, slip / 2]", "[2, slip / 2]"),
+        ("gridModel", "chance * cellRewards[after]", "chance * cellRewards[state]"),
+        ("gridModel", 'sign === "G"', 'sign === "!"'),
+        ("actionValues", "reward + gamma * dot", "gamma * reward + dot"),
+        ("bellmanOptimality", "Math.max(...row));\n}", "mean(row));\n}"),
+        ("greedyPolicy", "one / cumulativeSum(best).at(-1)", "one"),  # as if ties were not shared
+        ("errorBound", "gamma / (1 - gamma)", "1 / (1 - gamma)"),
+        ("greatestChange", "Math.abs(value - second[i])", "(value - second[i])"),
+    ],
+    "Walk": [
+        ("uniformNumbers", "(word << 15) & 0xefc60000", "(word << 15)"),
+        ("uniformNumbers", "high * 2 ** 26 + low", "high * 2 ** 26"),
+        ("randomWalks", "< 0.5 ? -1 : 1", "< 0.5 ? 1 : -1"),
+        ("exactValues", "state / (states + 1)", "state / states"),
+        ("nStepTD", "target - table[walk[t]]", "target - values[walk[t]]"),
+        ("nStepTD", "Math.min(t + n, length)", "Math.min(t + n - 1, length)"),
+        ("nStepTD", "moves - n + 1", "moves - n"),
+        ("monteCarlo", "reward(walk, values) - table[state]", "reward(walk, values) - values[state]"),
+        ("rootMeanSquare", "values.slice(1, -1).map", "values.slice(1).map"),
+    ],
     "DPOLoss": [
         UNSHIFTED,
         SWAPPED,
@@ -131,9 +152,8 @@ WRONG = {
         ("smoothedOptimum", "share / (1 - share)", "share"),
     ],
     "BanditRace": [
-        ("uniforms", "0x9d2c5680", "0x9d2c5600"),
-        ("uniforms", "1812433253", "1812433251"),
-        ("uniforms", "word() >>> 6)", "word() >>> 7)"),
+        ("uniformNumbers", "0x9d2c5680", "0x9d2c5600"),
+        ("uniformNumbers", "1812433253", "1812433251"),
         ("explore", "((1 - epsilon) * one) / ties", "(1 - epsilon) * one"),
         ("upperBounds", "Math.log(t) / counts[arm]", "Math.log(t / counts[arm])"),
         ("upperBounds", "Math.log(t)", "Math.log(t + 1)"),
@@ -146,7 +166,7 @@ WRONG = {
         ("growth", "constant * Math.log(t)", "constant * t"),
     ],
     "ImportanceWeights": [
-        ("uniforms", "0x9908b0df", "0x9908b0de"),
+        ("uniformNumbers", "0x9908b0df", "0x9908b0de"),
         ("countLaw", "(horizon - k + 1) / k", "1"),
         ("weightsByCount", "chance / behavior[action]", "chance"),
         ("weightVariance", "** horizon - 1", "** horizon"),
