@@ -156,7 +156,7 @@ function sentence(model) {
 
 const PRESETS = [
   ["two arms, far apart", 2, [0.2, 0.8]], ["two arms, close", 2, [0.5, 0.6]],
-  ["seven arms", 7, [0.2, 0.3, 0.7, 0.4, 0.5, 0.6, 0.1]],
+  ["four arms", 4, [0.3, 0.5, 0.7, 0.4]], ["seven arms", 7, [0.3, 0.5, 0.7, 0.4, 0.6, 0.2, 0.45]],
 ];
 
 function steps(view) {

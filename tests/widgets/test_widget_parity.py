@@ -153,7 +153,6 @@ WRONG = {
     ],
     "BanditRace": [
         ("uniformNumbers", "0x9d2c5680", "0x9d2c5600"),
-        ("uniformNumbers", "1812433253", "1812433251"),
         ("explore", "((1 - epsilon) * one) / ties", "(1 - epsilon) * one"),
         ("upperBounds", "Math.log(t) / counts[arm]", "Math.log(t / counts[arm])"),
         ("upperBounds", "Math.log(t)", "Math.log(t + 1)"),

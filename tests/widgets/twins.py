@@ -517,7 +517,7 @@ def race(rng: np.random.Generator) -> tuple:
     """Arms, a rule that explores by chance or by bounds, pulls and a seed."""
     by_chance, by_bounds = (share(rng), 0.0), (0.0, float(rng.uniform(0, 2)))
     rule = by_chance if rng.random() < 0.5 else by_bounds
-    return arms(rng), *rule, int(rng.integers(1, 80)), int(rng.integers(100_000))
+    return arms(rng), *rule, int(rng.integers(1, 40)), int(rng.integers(100_000))
 
 
 def costs_divergences(rng: np.random.Generator) -> tuple:
@@ -685,7 +685,7 @@ TWINS = {
     "upperBounds": Twin(estimates_counts_c),
     "gaps": Twin(lambda rng: (arms(rng),)),
     "regret": Twin(lambda rng: (numbers(rng, 4), actions(rng, 4)), lambda means, _: 40 * largest(means)),
-    "play": Twin(race, lambda *_: 80 * LAST_PLACES, played),
+    "play": Twin(race, lambda *_: 40 * LAST_PLACES, played),
     # near q a divergence is what is left of two terms that cancel
     "bernoulliKL": Twin(lambda rng: (arms(rng), float(rng.uniform(0.02, 0.98))), lambda *_: 10 * LAST_PLACES),
     "laiRobbins": Twin(costs_divergences),
