@@ -13,6 +13,7 @@ from unittest import mock
 import numpy as np
 
 from rlhw.widgets.aligned_tokens import AlignedTokens
+from rlhw.widgets.bandit_race import BanditRace
 from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.best_of_n import BestOfN
 from rlhw.widgets.bradley_terry import BradleyTerry
@@ -20,6 +21,7 @@ from rlhw.widgets.clipped_surrogate import ClippedSurrogate
 from rlhw.widgets.dpo_loss import DPOLoss
 from rlhw.widgets.gae_weights import GAEWeights
 from rlhw.widgets.gridworld import Gridworld
+from rlhw.widgets.importance_weights import ImportanceWeights
 from rlhw.widgets.kl_estimators import KLEstimators
 from rlhw.widgets.overoptimisation import Overoptimisation
 from rlhw.widgets.reward_calibration import RewardCalibration
@@ -42,6 +44,8 @@ WIDGETS = (
     GAEWeights,
     TiltedPolicy,
     DPOLoss,
+    BanditRace,
+    ImportanceWeights,
     Gridworld,
     Walk,
 )
@@ -279,6 +283,33 @@ def reward_at(frontier: Callable, law: list[float], rewards: list[float], kl: fl
     return point(brentq(lambda power: point(power)[0] - kl, -3, 9, xtol=1e-14, rtol=1e-14))[1]
 
 
+def played(play: Callable, means: list[float], epsilon: float, c: float, pulls: int, seed: int) -> dict[str, object]:
+    """The parts of one play of arms that pay 0 or 1, by name, with the numbers that RandomState(seed) would give."""
+    from rlhw.regret import rule
+
+    from rlhw.bandits import BernoulliBandit
+
+    bits = np.random.MT19937()
+    bits.state = np.random.RandomState(seed).get_state(legacy=False)  # the generator of the page
+    one = play(BernoulliBandit(np.array(means)), rule(c=c, epsilon=lambda _: epsilon), pulls, np.random.Generator(bits))
+    return {"actions": one.actions, "rewards": one.rewards, "regret": one.regret}
+
+
+def counted(binomial: object, probability: float, horizon: int) -> np.ndarray:
+    return binomial.pmf(np.arange(horizon + 1), horizon, probability)
+
+
+def weights_by_count(weigh: Callable, target: list[float], behavior: list[float], horizon: int) -> np.ndarray:
+    """The last weight of episodes that took the first action 0 to T times."""
+    rows = np.tri(horizon + 1, horizon, -1, dtype=int)  # row k: k ones, which stand for the first action
+    return weigh(*(np.where(rows == 1, policy[0], policy[1]) for policy in (target, behavior)))[:, -1]
+
+
+def undiscounted(estimate: Callable, weights: list[list[float]], rewards: list[list[float]]) -> object:
+    """An estimate from episodes whose value is that of the plain sum of rewards."""
+    return estimate(np.array(weights), np.array(rewards), 1.0)
+
+
 @dataclass(frozen=True)
 class Twin:
     points: Callable[[np.random.Generator], tuple]
@@ -466,6 +497,73 @@ def rewards_of(rng: np.random.Generator) -> tuple:
     return logprobs, reference, beta
 
 
+def arms(rng: np.random.Generator) -> list[float]:
+    """Chances of two to six arms that pay 0 or 1; some arms may be equally good."""
+    return rng.choice(np.round(rng.uniform(0.02, 0.98, 6), 3), size=rng.integers(2, 7)).tolist()
+
+
+def values_epsilon(rng: np.random.Generator) -> tuple:
+    """Values with ties or without, and ε."""
+    return rng.choice(rng.standard_normal(4), size=rng.integers(2, 8)).tolist(), share(rng)
+
+
+def estimates_counts_c(rng: np.random.Generator) -> tuple:
+    """What is known of arms that were all pulled."""
+    counts = rng.integers(1, 500, size=rng.integers(2, 7))
+    return rng.random(len(counts)).tolist(), counts.tolist(), float(rng.uniform(0, 3))
+
+
+def race(rng: np.random.Generator) -> tuple:
+    """Arms, a rule that explores by chance or by bounds, pulls and a seed."""
+    by_chance, by_bounds = (share(rng), 0.0), (0.0, float(rng.uniform(0, 2)))
+    rule = by_chance if rng.random() < 0.5 else by_bounds
+    return arms(rng), *rule, int(rng.integers(1, 40)), int(rng.integers(100_000))
+
+
+def costs_divergences(rng: np.random.Generator) -> tuple:
+    """Gaps, one of them 0, and a divergence for each arm that is not best."""
+    costs = rng.uniform(0, 2, 5) * (np.arange(5) != rng.integers(5))
+    return costs.tolist(), np.where(costs > 0, 10 ** rng.uniform(-3, 1, 5), 0.0).tolist()
+
+
+def two_positive_policies(rng: np.random.Generator, most: int = 5) -> tuple:
+    """A target that may leave actions out, and a behavior that takes them all."""
+    target = rng.dirichlet(np.ones(rng.integers(2, most + 1)))
+    target[1:] *= rng.random(len(target) - 1) > 1 / 6
+    behavior = 0.1 / len(target) + 0.9 * rng.dirichlet(np.ones(len(target)))
+    return (target / target.sum()).tolist(), behavior.tolist()
+
+
+def policies_horizon(rng: np.random.Generator) -> tuple:
+    return *two_positive_policies(rng), int(rng.integers(1, 31))
+
+
+def two_actions_horizon(rng: np.random.Generator) -> tuple:
+    return *two_positive_policies(rng, most=2), int(rng.integers(1, 31))
+
+
+def policies_rewards_horizon(rng: np.random.Generator) -> tuple:
+    target, behavior, horizon = policies_horizon(rng)
+    return target, behavior, rng.normal(size=len(target)).tolist(), horizon
+
+
+def chances_taken(rng: np.random.Generator) -> tuple:
+    """The probabilities that two policies gave to the actions of some episodes; the target may never take one."""
+    shape = rng.integers(1, 9, size=2)
+    return (rng.random(shape) * (rng.random(shape) > 0.05)).tolist(), rng.uniform(0.05, 1, shape).tolist()
+
+
+def weights_rewards(rng: np.random.Generator) -> tuple:
+    shape = rng.integers(1, 9, size=2)
+    return rng.exponential(size=shape).tolist(), rng.normal(size=shape).tolist()
+
+
+def near_square(target: list[float], behavior: list[float], rewards: list[float], horizon: int) -> float:
+    """What rounding can do to a variance: some last places of the mean square, from which a square is taken off."""
+    moment = sum(p * p / q for p, q in zip(target, behavior, strict=True)) ** horizon
+    return 10 * LAST_PLACES * moment * (horizon * float(np.max(np.abs(rewards)))) ** 2
+
+
 def layout(rng: np.random.Generator) -> list[str]:
     """Up to five rows and columns of floor, walls and ends, at least one floor and one end among them."""
     signs = rng.choice(list("..##G"), size=rng.integers(2, 6, size=2))
@@ -583,6 +681,27 @@ TWINS = {
     "dpoGradient": Twin(pairs_smoothing, near_pairs, pair_gradient),
     "ipoGradient": Twin(pairs, near_pairs, pair_gradient),
     "smoothedOptimum": Twin(lambda rng: (float(rng.uniform(0.5, 1)),), lambda share: LAST_PLACES),
+    "explore": Twin(values_epsilon, lambda *_: LAST_PLACES),
+    "upperBounds": Twin(estimates_counts_c),
+    "gaps": Twin(lambda rng: (arms(rng),)),
+    "regret": Twin(lambda rng: (numbers(rng, 4), actions(rng, 4)), lambda means, _: 40 * largest(means)),
+    "play": Twin(race, lambda *_: 40 * LAST_PLACES, played),
+    # near q a divergence is what is left of two terms that cancel
+    "bernoulliKL": Twin(lambda rng: (arms(rng), float(rng.uniform(0.02, 0.98))), lambda *_: 10 * LAST_PLACES),
+    "laiRobbins": Twin(costs_divergences),
+    "growth": Twin(
+        lambda rng: (float(rng.uniform(0, 50)), rng.integers(1, 3000, 20).tolist()), call=lambda log, c, t: c * log(t)
+    ),
+    "countLaw": Twin(lambda rng: (share(rng), int(rng.integers(1, 31))), lambda *_: 1e-300, counted),
+    "weightsByCount": Twin(two_actions_horizon, call=weights_by_count),
+    "weightVariance": Twin(policies_horizon, lambda *_: LAST_PLACES),
+    "ordinaryVariance": Twin(policies_rewards_horizon, near_square),
+    "weightedVariance": Twin(policies_rewards_horizon, near_square),
+    "perDecisionVariance": Twin(policies_rewards_horizon, near_square),
+    "importanceWeights": Twin(chances_taken),
+    "ordinaryEstimates": Twin(weights_rewards, lambda w, r: 10 * largest(w, r), undiscounted),
+    "perDecisionEstimates": Twin(weights_rewards, lambda w, r: 10 * largest(w, r), undiscounted),
+    "weightedEstimate": Twin(weights_rewards, lambda w, r: 100 * largest(r), undiscounted),
     # a sum of three chances, in another order
     "gridModel": Twin(layout_slip_rewards, lambda rooms, slip, rewards: largest(rewards, 1.0), grid_model),
     "actionValues": Twin(decision_process, lambda p, r, gamma, v: 10 * largest(r, v), on_mdp),
