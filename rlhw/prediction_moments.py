@@ -101,7 +101,7 @@ def expected_td(
     return mean[:, :-1], (square - mean[:, :, None] * mean[:, None, :])[:, :-1, :-1]
 
 
-def _td_map(mdp: MDP, step: float, s: int, a: int, t: int) -> Float[Array, "S+1 S+1"]:
+def _td_map(mdp: MDP, step: float, s: int, a: int, t: int) -> Float[Array, "D D"]:
     """The step of TD(0) from s by a to t as a matrix on (V, 1)."""
     size = len(mdp.rewards) + 1
     change = np.zeros((size, size))
