@@ -6,7 +6,6 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 
@@ -184,9 +183,9 @@ RULES: dict[str, tuple[str, Callable, bool]] = {
     "mc_mean": ("Monte Carlo, step 1/n", lambda walks: mc_prediction(walks, HALF, 1.0, lambda n: 1 / n), False),
 }
 COUNTS = (10, 100, 1000)
+SHOWN = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
 
 
-@cache
 def curves(learners: int = 20) -> dict[str, np.ndarray]:
     """RMS error after each of 1,000 episodes: "episodes learners" for each rule."""
     walks = list(stream(WALK, learners, max(COUNTS), seed=1))
@@ -206,6 +205,9 @@ def learning() -> dict[str, dict]:
         for count in COUNTS:
             meaning = f"RMS error over the states after {count} episodes: {RULES[name][0]}"
             metrics[f"{name}_{count}"] = cards.metric(meaning, errors[count - 1])
+        for count in SHOWN:
+            meaning = f"for the figure: RMS error after {count} episodes: {RULES[name][0]}"
+            metrics[f"curve_{name}_{count}"] = cards.metric(meaning, errors[count - 1])
         print(f"{RULES[name][0]}: " + ", ".join(f"{np.median(errors[count - 1]):.4f}" for count in COUNTS))
     return metrics
 
@@ -220,8 +222,7 @@ FAMILY = {
 }
 
 
-@cache
-def between(learners: int = 50) -> dict[str, np.ndarray]:
+def between(learners: int = 20) -> dict[str, np.ndarray]:
     """RMS error, mean over the first 10 episodes, on the walk of 19 states: "numbers rates learners" for n and for λ."""
     walks = list(stream(LONG, learners, 10, seed=2))
     found = {}
@@ -239,7 +240,7 @@ def between(learners: int = 50) -> dict[str, np.ndarray]:
 
 
 def middle() -> dict[str, dict]:
-    """For each n and λ the error with its best step size, 50 learners."""
+    """For each n and λ the error with its best step size, 20 learners."""
     metrics = {}
     for option, errors in between().items():
         for number, row in zip(FAMILY[option][1], errors, strict=True):
@@ -249,6 +250,9 @@ def middle() -> dict[str, dict]:
                 f"19 states, 10 episodes: RMS error with {option} = {number:g} and its best step size, {RATES[best]:g}"
             )
             metrics[f"long_{name}"] = cards.metric(meaning, row[best])
+            for rate, errors_at in zip(RATES, row, strict=True):
+                meaning = f"for the figure: RMS error over 10 episodes, 19 states, {option} = {number:g}, step {rate:g}"
+                metrics[f"curve_{name}_{rate:g}".replace(".", "")] = cards.metric(meaning, errors_at)
             print(f"{option} = {number:g}: {np.median(row[best]):.4f} at step {RATES[best]:g}")
     return metrics
 
