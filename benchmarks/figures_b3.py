@@ -9,6 +9,16 @@ from benchmarks.prediction import EXACT, FAMILY, HALF, LAMBDAS, N_STEPS, POLICY,
 from rlhw import cards, plots
 from rlhw.prediction_moments import expected_td, lambda_moments, n_step_moments
 
+# Where the label of a point stands: right (1) or left (-1), above (1) or below (-1).
+AT = {
+    ("n", 2): (1, 1),
+    ("n", 4): (-1, -1),
+    ("n", 8): (1, 1),
+    ("λ", 0.5): (-1, -1),
+    ("λ", 0.8): (-1, -1),
+    ("λ", 0.9): (1, 1),
+}
+
 
 def bias_and_noise(mean: np.ndarray, variance: np.ndarray) -> tuple[float, float]:
     """Root mean squares over the states between the ends."""
@@ -35,10 +45,9 @@ def targets() -> Figure:
             known = [metrics[f"target_{name}_{what}"]["known"] for what in ("bias", "noise")]
             assert max(abs(bias - known[0]), abs(noise - known[1])) < 0.01, "rings lie on the curves"
             if number not in (0, 1):
-                below = symbol == "λ"
-                axes.annotate(f"{symbol} = {number:g}", known, xytext=(-9, -9) if below else (9, 5),
-                              textcoords="offset points", ha="right" if below else "left",
-                              va="top" if below else "bottom", color=color)  # fmt: skip
+                right, up = AT[symbol, number]
+                axes.annotate(f"{symbol} = {number:g}", known, xytext=(9 * right, 8 * up), textcoords="offset points",
+                              ha="left" if right > 0 else "right", va="bottom" if up > 0 else "top", color=color)  # fmt: skip
     assert np.allclose(lines["n"][0], lines["λ"][0]), "both begin at TD(0)"
     assert np.allclose(lines["n"][-1], lines["λ"][-1], atol=1e-3), "and end at Monte Carlo"
     assert all(np.all(np.diff(line[:, 0]) <= 1e-12) for line in lines.values()), "the bias falls"
@@ -46,7 +55,7 @@ def targets() -> Figure:
     start, end = lines["λ"][0], lines["λ"][-1]
     at = {"textcoords": "offset points", "ha": "left"}
     axes.annotate("TD(0)", start, xytext=(-14, 12), **at)
-    axes.annotate("Monte Carlo", end, xytext=(12, -4), **at)
+    axes.annotate("Monte Carlo", end, xytext=(14, 4), **at)
     axes.set(xlabel="bias (rewards)", ylabel="noise (rewards, standard deviation)", xlim=(-0.012, 0.13), ylim=(0, 0.48))
     return figure
 
@@ -79,7 +88,7 @@ def middle() -> Figure:
 
 
 def learning() -> Figure:
-    """RMS error against episodes for four rules, and the exact bias below which the average does not go."""
+    """RMS error against episodes for four rules, and the exact bias at rest, to which the average comes."""
     figure, axes = plt.subplots(figsize=(7.2, 4.2))
     metrics = cards.read("prediction")["metrics"]
     rules = {
@@ -93,7 +102,7 @@ def learning() -> Figure:
         line = np.array([metrics[f"curve_{name}_{count}"]["value"] for count in SHOWN])
         ends[name] = line[-1]
         axes.plot(SHOWN, line, style, color=color)
-        nudge = {"td_power": -5, "mc_mean": 5}.get(name, 0)
+        nudge = {"td_power": 7, "mc_mean": -7, "td_averaged": 9}.get(name, 0)
         axes.annotate(text, (1000, line[-1]), xytext=(6, nudge), textcoords="offset points", va="center", color=color)
     bias = float(rms(expected_td(WALK, POLICY, HALF, 0.1, 2000)[0][-1] - EXACT))
     axes.axhline(bias, color="black", linewidth=1, linestyle=":")
@@ -101,7 +110,7 @@ def learning() -> Figure:
     assert ends["td_constant"] > 0.04, "a constant step goes on trembling"
     assert abs(ends["td_averaged"] - bias) < 0.006, "its average comes to the bias"
     assert max(ends["td_power"], ends["mc_mean"]) < 0.8 * bias, "decaying steps go below it"
-    axes.set(xscale="log", yscale="log", xlim=(1, 6000), xlabel="episodes", ylabel="RMS error over the states")
+    axes.set(xscale="log", yscale="log", xlim=(1, 9000), xlabel="episodes", ylabel="RMS error over the states")
     axes.set_xticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
     axes.set_yticks([0.01, 0.02, 0.05, 0.1, 0.2], ["0.01", "0.02", "0.05", "0.1", "0.2"])
     axes.minorticks_off()
