@@ -39,7 +39,7 @@ ARROWS = {
     "grpo": {"batches", "logprobs", "rollouts", "ppo", "training"},
     "exercises": {"laws", "policy_gradient", "bandits"},
     "grading": {"laws"},
-    "mutants": {"laws", "policy_gradient", "bandits", "symbolic", "batches"},
+    "mutants": {"laws", "policy_gradient", "bandits", "symbolic", "batches", "mdp"},
     "session": {"rlhw", "plots", "exercises"},
     "repository": {"rlhw"},
     "notebook_rules": {"repository", "exercises"},

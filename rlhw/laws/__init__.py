@@ -10,6 +10,18 @@ call it with a small model of transformers and tensors.
 
 from rlhw.laws.bandits import check_epsilon_greedy, check_greedy, check_regret, check_ucb
 from rlhw.laws.comparisons import check_bradley_terry_loss, check_pairwise_loss, check_plackett_luce_loss
+from rlhw.laws.dynamic_programming import (
+    check_action_values,
+    check_bellman_expectation,
+    check_bellman_optimality,
+    check_discounted_visits,
+    check_error_bound,
+    check_greedy_policy,
+    check_policy_evaluation,
+    check_policy_iteration,
+    check_solve_policy,
+    check_value_iteration,
+)
 from rlhw.laws.evaluation import (
     check_attainable,
     check_best_of_n_kl,
@@ -19,6 +31,26 @@ from rlhw.laws.evaluation import (
     check_frontier,
     check_tilted,
     check_win_rate,
+)
+from rlhw.laws.function_approximation import (
+    check_bellman_error,
+    check_gradient_correction,
+    check_gradient_mc,
+    check_growth_rate,
+    check_least_squares_mc,
+    check_lstd,
+    check_on_policy_weights,
+    check_projected_bellman_error,
+    check_projection,
+    check_semi_gradient_td,
+    check_td_system,
+    check_value_error,
+)
+from rlhw.laws.importance import (
+    check_ordinary_variance,
+    check_per_decision_variance,
+    check_weight_variance,
+    check_weighted_variance,
 )
 from rlhw.laws.language_models import (
     check_response_logprobs,

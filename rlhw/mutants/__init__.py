@@ -15,8 +15,12 @@ from rlhw import laws
 from rlhw.mutants import (
     bandits,
     comparisons,
+    dynamic_programming,
     evaluation,
+    function_approximation,
+    importance,
     language_models,
+    linear_learning,
     policy_gradient,
     policy_optimization,
     preference_optimization,
@@ -31,6 +35,7 @@ from rlhw.mutants.survivors import SURVIVORS
 CHAPTERS = (
     policy_gradient,
     bandits,
+    dynamic_programming,
     sequences,
     comparisons,
     language_models,
@@ -39,6 +44,9 @@ CHAPTERS = (
     preference_optimization,
     evaluation,
     temporal_difference,
+    function_approximation,
+    linear_learning,
+    importance,
 )
 LEAST_SHARE = 0.9
 NOT_RUN = (
