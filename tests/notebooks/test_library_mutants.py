@@ -36,6 +36,7 @@ EDITS = {
         ("dpo.py", "beta) - implicit_reward(rejected, ref_rejected", "beta) + implicit_reward(rejected, ref_rejected")
     ],
     "08_how_good.ipynb": [("evaluation.py", "upper**n - lower**n, p", "upper**n - lower, p")],
+    "b3_prediction.ipynb": [("temporal_difference.py", "(1 - lam) * values[..., t + 1]", "values[..., t + 1]")],
     "clinic.ipynb": [("ppo.py", "torch.where(mask, -beta", "torch.where(mask, beta")],
 }
 # Each of these trains for half a minute, and runs once more for each edit.
