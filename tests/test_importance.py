@@ -55,7 +55,9 @@ def test_many_weighted_estimates_scatter_as_the_formula_says():
     estimates = counts @ (weights * returns) / (counts @ weights)
     drawn = episodes * estimates.var()
     assert drawn == pytest.approx(weighted_variance(TARGET, BEHAVIOR, REWARDS, horizon), rel=0.053)
-    assert drawn != pytest.approx(ordinary_variance(TARGET, BEHAVIOR, REWARDS, horizon), rel=0.2), "the wrong form shows"
+    assert drawn != pytest.approx(ordinary_variance(TARGET, BEHAVIOR, REWARDS, horizon), rel=0.2), (
+        "the wrong form shows"
+    )
 
 
 def test_what_the_behavior_never_does_is_named():

@@ -19,6 +19,8 @@ ARROWS = {
     "worlds": {"mdp"},
     "dynamic_programming": {"mdp"},
     "temporal_difference": {"mdp"},
+    "prediction_moments": {"mdp"},
+    "batch_prediction": {"mdp", "temporal_difference"},
     "control": {"mdp", "bandits", "temporal_difference"},
     "off_policy": {"mdp", "temporal_difference"},
     "function_approximation": {"mdp", "dynamic_programming"},

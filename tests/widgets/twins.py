@@ -285,9 +285,8 @@ def reward_at(frontier: Callable, law: list[float], rewards: list[float], kl: fl
 
 def played(play: Callable, means: list[float], epsilon: float, c: float, pulls: int, seed: int) -> dict[str, object]:
     """The parts of one play of arms that pay 0 or 1, by name, with the numbers that RandomState(seed) would give."""
-    from rlhw.regret import rule
-
     from rlhw.bandits import BernoulliBandit
+    from rlhw.regret import rule
 
     bits = np.random.MT19937()
     bits.state = np.random.RandomState(seed).get_state(legacy=False)  # the generator of the page
