@@ -36,6 +36,10 @@ EDITS = {
         ("dpo.py", "beta) - implicit_reward(rejected, ref_rejected", "beta) + implicit_reward(rejected, ref_rejected")
     ],
     "08_how_good.ipynb": [("evaluation.py", "upper**n - lower**n, p", "upper**n - lower, p")],
+    "b5_function_approximation.ipynb": [
+        ("function_approximation.py", "features - gamma * next_features)", "features + gamma * next_features)"),
+        ("linear_learning.py", "ratio[..., None] * (error", "(error"),
+    ],
     "clinic.ipynb": [("ppo.py", "torch.where(mask, -beta", "torch.where(mask, beta")],
 }
 # Each of these trains for half a minute, and runs once more for each edit.
