@@ -10,6 +10,18 @@ call it with a small model of transformers and tensors.
 
 from rlhw.laws.bandits import check_epsilon_greedy, check_greedy, check_regret, check_ucb
 from rlhw.laws.comparisons import check_bradley_terry_loss, check_pairwise_loss, check_plackett_luce_loss
+from rlhw.laws.dynamic_programming import (
+    check_action_values,
+    check_bellman_expectation,
+    check_bellman_optimality,
+    check_discounted_visits,
+    check_error_bound,
+    check_greedy_policy,
+    check_policy_evaluation,
+    check_policy_iteration,
+    check_solve_policy,
+    check_value_iteration,
+)
 from rlhw.laws.evaluation import (
     check_attainable,
     check_best_of_n_kl,
@@ -33,6 +45,12 @@ from rlhw.laws.function_approximation import (
     check_semi_gradient_td,
     check_td_system,
     check_value_error,
+)
+from rlhw.laws.importance import (
+    check_ordinary_variance,
+    check_per_decision_variance,
+    check_weight_variance,
+    check_weighted_variance,
 )
 from rlhw.laws.language_models import (
     check_response_logprobs,
@@ -95,4 +113,14 @@ from rlhw.laws.sequences import (
     check_sum_of_tokens,
     check_token_logprobs,
     check_whiten,
+)
+from rlhw.laws.temporal_difference import (
+    check_backward_view,
+    check_lambda_returns,
+    check_mc_prediction,
+    check_n_step_returns,
+    check_n_step_td,
+    check_returns,
+    check_td_lambda,
+    check_td_prediction,
 )

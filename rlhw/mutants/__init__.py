@@ -15,8 +15,10 @@ from rlhw import laws
 from rlhw.mutants import (
     bandits,
     comparisons,
+    dynamic_programming,
     evaluation,
     function_approximation,
+    importance,
     language_models,
     linear_learning,
     policy_gradient,
@@ -24,6 +26,7 @@ from rlhw.mutants import (
     preference_optimization,
     sampling,
     sequences,
+    temporal_difference,
 )
 from rlhw.mutants.adapters import ADAPTERS
 from rlhw.mutants.promises import PROMISES
@@ -32,6 +35,7 @@ from rlhw.mutants.survivors import SURVIVORS
 CHAPTERS = (
     policy_gradient,
     bandits,
+    dynamic_programming,
     sequences,
     comparisons,
     language_models,
@@ -39,8 +43,10 @@ CHAPTERS = (
     policy_optimization,
     preference_optimization,
     evaluation,
+    temporal_difference,
     function_approximation,
     linear_learning,
+    importance,
 )
 LEAST_SHARE = 0.9
 NOT_RUN = (
