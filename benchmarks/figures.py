@@ -20,6 +20,7 @@ from benchmarks import (
     figures_08,
     figures_b1,
     figures_b3,
+    figures_b5,
     figures_clinic,
 )
 from benchmarks.boxes import arrow, box
@@ -134,6 +135,7 @@ FIGURES |= figures_03.FIGURES | figures_04.FIGURES | figures_05.FIGURES | figure
 FIGURES |= figures_07.FIGURES | figures_08.FIGURES | figures_clinic.FIGURES
 FIGURES |= figures_b1.FIGURES
 FIGURES |= figures_b3.FIGURES
+FIGURES |= figures_b5.FIGURES
 
 
 def write_all(folder: Path = FOLDER) -> None:
