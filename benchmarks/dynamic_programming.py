@@ -43,7 +43,8 @@ def sparse_mdp(states: int, actions: int, rng: np.random.Generator, gamma: float
     share = rng.uniform(0.1, 0.9, (states, actions))
     np.add.at(transitions, (*rows, rng.integers(states, size=(states, actions))), share)
     np.add.at(transitions, (*rows, rng.integers(states, size=(states, actions))), 1 - share)
-    rewards = rng.standard_normal((states, actions)) * (rng.random((states, 1)) < 0.25)
+    pays = (rng.random((states, 1)) < 0.25) | (np.arange(states) == rng.integers(states))[:, None]
+    rewards = rng.standard_normal((states, actions)) * pays
     return MDP(transitions, rewards, gamma, rng.dirichlet(np.ones(states)))
 
 
