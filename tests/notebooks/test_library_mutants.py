@@ -36,6 +36,13 @@ EDITS = {
         ("dpo.py", "beta) - implicit_reward(rejected, ref_rejected", "beta) + implicit_reward(rejected, ref_rejected")
     ],
     "08_how_good.ipynb": [("evaluation.py", "upper**n - lower**n, p", "upper**n - lower, p")],
+    "b2_decision_processes.ipynb": [
+        (
+            "dynamic_programming.py",
+            "mdp.rewards + mdp.gamma * mdp.transitions @ v",
+            "mdp.gamma * (mdp.rewards + mdp.transitions @ v)",
+        )
+    ],
     "clinic.ipynb": [("ppo.py", "torch.where(mask, -beta", "torch.where(mask, beta")],
 }
 # Each of these trains for half a minute, and runs once more for each edit.
