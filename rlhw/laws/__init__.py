@@ -32,6 +32,26 @@ from rlhw.laws.evaluation import (
     check_tilted,
     check_win_rate,
 )
+from rlhw.laws.function_approximation import (
+    check_bellman_error,
+    check_gradient_correction,
+    check_gradient_mc,
+    check_growth_rate,
+    check_least_squares_mc,
+    check_lstd,
+    check_on_policy_weights,
+    check_projected_bellman_error,
+    check_projection,
+    check_semi_gradient_td,
+    check_td_system,
+    check_value_error,
+)
+from rlhw.laws.importance import (
+    check_ordinary_variance,
+    check_per_decision_variance,
+    check_weight_variance,
+    check_weighted_variance,
+)
 from rlhw.laws.language_models import (
     check_response_logprobs,
     check_response_states,
@@ -93,4 +113,14 @@ from rlhw.laws.sequences import (
     check_sum_of_tokens,
     check_token_logprobs,
     check_whiten,
+)
+from rlhw.laws.temporal_difference import (
+    check_backward_view,
+    check_lambda_returns,
+    check_mc_prediction,
+    check_n_step_returns,
+    check_n_step_td,
+    check_returns,
+    check_td_lambda,
+    check_td_prediction,
 )

@@ -17,12 +17,16 @@ from rlhw.mutants import (
     comparisons,
     dynamic_programming,
     evaluation,
+    function_approximation,
+    importance,
     language_models,
+    linear_learning,
     policy_gradient,
     policy_optimization,
     preference_optimization,
     sampling,
     sequences,
+    temporal_difference,
 )
 from rlhw.mutants.adapters import ADAPTERS
 from rlhw.mutants.promises import PROMISES
@@ -39,6 +43,10 @@ CHAPTERS = (
     policy_optimization,
     preference_optimization,
     evaluation,
+    temporal_difference,
+    function_approximation,
+    linear_learning,
+    importance,
 )
 LEAST_SHARE = 0.9
 NOT_RUN = (

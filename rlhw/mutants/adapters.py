@@ -75,6 +75,36 @@ def as_numpy_pair(gae: Callable) -> Callable:
     return as_numpy(stacked)
 
 
+def side_by_side(learner: Callable) -> Callable:
+    """A learner of values from a stream of `Episodes`: called with N lists of walks, it gives its tables as one array "K N S".
+
+    Walks are made equally long as the simulation does it: the last state stays, with reward 0 and the mask False.
+    """
+
+    def padded(walks: tuple) -> object:
+        from rlhw.mdp import Episodes
+
+        lengths = np.array([len(rewards) for _, rewards in walks])
+        width = int(lengths.max())
+        states = np.stack([np.pad(states, (0, width + 1 - len(states)), mode="edge") for states, _ in walks])
+        rewards = np.stack([np.pad(rewards, (0, width - len(rewards))) for _, rewards in walks])
+        return Episodes(states, np.zeros(rewards.shape, dtype=int), rewards, np.arange(width) < lengths[:, None])
+
+    def dressed(walks: list, *inputs: object, **options: object) -> np.ndarray:
+        return np.stack(list(learner(map(padded, zip(*walks, strict=True)), *inputs, **options)))
+
+
+def with_process(on_policy_weights: Callable) -> Callable:
+    """A function of an MDP and a policy, called with transitions, policy and start; the process pays nothing."""
+
+    def dressed(transitions: np.ndarray, policy: np.ndarray, start: np.ndarray) -> np.ndarray:
+        from rlhw.mdp import MDP
+
+        return on_policy_weights(MDP(transitions, np.zeros(policy.shape), 0.9, start), policy)
+
+    return dressed
+
+
 ADAPTERS: dict[str, Callable[[Callable], Callable]] = {
     "check_action_values": with_mdp,
     "check_bellman_expectation": with_mdp,
@@ -114,4 +144,9 @@ ADAPTERS: dict[str, Callable[[Callable], Callable]] = {
     "check_sequence_logprobs": with_batch,
     "check_reward_model": as_scores,
     "check_generate": as_tensors,
+    "check_mc_prediction": side_by_side,
+    "check_td_prediction": side_by_side,
+    "check_n_step_td": side_by_side,
+    "check_td_lambda": side_by_side,
+    "check_on_policy_weights": with_process,
 }

@@ -8,12 +8,17 @@ POLICY, BANDITS = "rlhw.policy_gradient", "rlhw.bandits"
 LOGPROBS, REWARD, LANGUAGE = "rlhw.logprobs", "rlhw.reward_model", "rlhw.language_model"
 RANKING = f"{REWARD}:plackett_luce_loss"
 EVALUATION, DYNAMIC = "rlhw.evaluation", "rlhw.dynamic_programming"
+EVALUATION = "rlhw.evaluation"
+PREDICTION = "rlhw.temporal_difference"
+LINEAR, LEARNERS = "rlhw.function_approximation", "rlhw.linear_learning"
+EVALUATION, IMPORTANCE = "rlhw.evaluation", "rlhw.importance"
 SAMPLES, INTERVAL = f"{EVALUATION}:effective_samples", f"{EVALUATION}:bootstrap_interval"
 
 EXPLAINED = {
     "does no harm: numbers of dimensions, of pulls and of tokens, and probabilities, are never negative.": [
         f"{POLICY}:one_number | if np.ndim(baseline) > 0 or callable(baseline) or not np.isfinite(baseline):",
         f"{BANDITS}:ucb | if np.any(counts <= 0):",
+        f"{PREDICTION}:mc_prediction | if np.any(cut := counts[np.arange(len(ends)), ends] != 0):",
         f"{BANDITS}:ucb | return greedy((counts <= 0).astype(float), counts)",
         f"{LOGPROBS}:masked_mean | if (counts <= 0).any():",
         f"{LOGPROBS}:whiten | if count <= 0:",
@@ -21,11 +26,28 @@ EXPLAINED = {
         f"{LANGUAGE}:invert | possible = probabilities.gather(1, drawn) != 0",
         f"{LANGUAGE}:_sample | if t + 1 == steps or (count <= 0 and not _several_ranks()):",
         f"{EVALUATION}:best_of_n_kl | here = q != 0",
+        f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target > 0) & (behaviour <= 0))",
+        f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target != 0) & (behaviour == 0))",
+        f"{IMPORTANCE}:second_moment | taken = target != 0",
+        f"{IMPORTANCE}:_tilted | "
+        "return m, np.divide(target**2, behaviour, out=np.zeros(len(target)), where=target != 0) / m",
         f"{EVALUATION}:frontier | here = best != 0",
+        f"{LINEAR}:_checked | if not np.all(np.isfinite(weights) & (weights >= 0)) or not np.any(weights != 0):",
         f"{EVALUATION}:attainable | if exponents.ndim != 2 or len(exponents) < 2 or exponents.shape[1] <= 0:",
     ],
     "does no harm: the two ends of the interval are undefined together.": [
         f"{INTERVAL} | if not (math.isfinite(low) or math.isfinite(high)):",
+    ],
+    "does no harm: any column of the rewards has the shape that is wanted.": [
+        f"{PREDICTION}:returns | found, after = np.empty_like(rewards), np.zeros_like(rewards[..., -1])",
+    ],
+    "does no harm: there are as many TD errors as states before the last.": [
+        f"{PREDICTION}:backward_view | for state, error in zip(states[:-1], errors, strict=False):",
+    ],
+    "does no harm: after its end a learner is not moved, whatever is looked up for it.": [
+        f"{PREDICTION}:n_step_td | "
+        f"ahead = np.clip(lengths - t, {n}, n) # steps to the state that is looked up: fewer than n near the end"
+        for n in (1, -1)
     ],
     "does no harm: the weights are never negative.": [
         f"{POLICY}:optimal_baseline | if weights.sum() <= 0.0:",
@@ -132,6 +154,20 @@ EXPLAINED = {
         'def policy_iteration(mdp: MDP, max_rounds: int = 1001) -> tuple[Float[Array, " S"], Float[Array, "S A"], int]:',
         f"{DYNAMIC}:policy_iteration | "
         'def policy_iteration(mdp: MDP, max_rounds: int = 999) -> tuple[Float[Array, " S"], Float[Array, "S A"], int]:',
+    ],
+    "does no harm: numpy takes any negative length for the one that is left.": [
+        f"{LINEAR}:_rows | return features.reshape(~1, features.shape[-1])",
+        f"{LINEAR}:_rows | return features.reshape(- 2, features.shape[-1])",
+    ],
+    "does no harm: a rank is never above the number of states; there is always one stream.": [
+        f"{LINEAR}:on_policy_weights | if rank != states:",
+        f"{LEARNERS}:_check_lengths | if len({{len(stream) for stream in streams.values()}}) != 1:",
+    ],
+    "does no harm: the weights are scaled to a sum of one afterwards.": [
+        f"{LINEAR}:on_policy_weights | weights, _, rank, _ = np.linalg.lstsq(balance, np.append(np.zeros(states), 2.0))",
+    ],
+    "does no harm: only a rounding is cut off, and not every machine rounds below zero.": [
+        f"{LINEAR}:on_policy_weights | weights = np.where(mdp.terminal, 0.0, np.maximum(weights, -1.0))",
     ],
 }
 SURVIVORS = {key: reason for reason, keys in EXPLAINED.items() for key in keys}
