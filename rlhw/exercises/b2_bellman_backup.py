@@ -82,14 +82,13 @@ def values_of_actions(transitions, rewards, gamma, v):
 
 
 def draw(rng):
-    states, actions = int(rng.integers(3, 6)), int(rng.integers(2, 4))
-    transitions = rng.dirichlet(np.ones(states), (states, actions))
-    return (
-        transitions,
-        rng.standard_normal((states, actions)),
-        float(rng.uniform(0.5, 0.95)),
-        3 * rng.standard_normal(states),
-    )
+    # In some state the best reward and the best future belong to two actions, or two maxima would do no harm.
+    while True:
+        states, actions = int(rng.integers(3, 6)), int(rng.integers(2, 4))
+        transitions = rng.dirichlet(np.ones(states), (states, actions))
+        rewards, v = rng.standard_normal((states, actions)), 3 * rng.standard_normal(states)
+        if np.any(rewards.argmax(axis=1) != (transitions @ v).argmax(axis=1)):
+            return transitions, rewards, float(rng.uniform(0.5, 0.95)), v
 
 
 def expected(transitions, rewards, gamma, v):
