@@ -19,6 +19,7 @@ from benchmarks import (
     figures_07,
     figures_08,
     figures_b1,
+    figures_b2,
     figures_b3,
     figures_b5,
     figures_clinic,
@@ -136,6 +137,7 @@ FIGURES |= figures_07.FIGURES | figures_08.FIGURES | figures_clinic.FIGURES
 FIGURES |= figures_b1.FIGURES
 FIGURES |= figures_b3.FIGURES
 FIGURES |= figures_b5.FIGURES
+FIGURES |= figures_b2.FIGURES
 
 
 def write_all(folder: Path = FOLDER) -> None:

@@ -41,6 +41,12 @@ EDITS = {
     "b5_function_approximation.ipynb": [
         ("function_approximation.py", "features - gamma * next_features)", "features + gamma * next_features)"),
         ("linear_learning.py", "ratio[..., None] * (error", "(error"),
+    "b2_decision_processes.ipynb": [
+        (
+            "dynamic_programming.py",
+            "mdp.rewards + mdp.gamma * mdp.transitions @ v",
+            "mdp.gamma * (mdp.rewards + mdp.transitions @ v)",
+        )
     ],
     "clinic.ipynb": [("ppo.py", "torch.where(mask, -beta", "torch.where(mask, beta")],
 }
