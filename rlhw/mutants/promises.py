@@ -92,8 +92,8 @@ def refuses_bad_policies(weight_variance: Callable) -> None:
     half = np.array([0.5, 0.5])
     for bad in ([0.5, 0.4], [0.7, 0.7], [1.0, 1.0], [1.5, -0.5], [0.5, NAN]):
         refuses("target must", lambda p=bad: weight_variance(np.array(p), half, 2))
-        refuses("behaviour must be", lambda p=bad: weight_variance(half, np.array(p), 2))
-    refuses("behaviour must give action 1", lambda: weight_variance(half, np.array([1.0, 0.0]), 2))
+        refuses("behavior must be", lambda p=bad: weight_variance(half, np.array(p), 2))
+    refuses("behavior must give action 1", lambda: weight_variance(half, np.array([1.0, 0.0]), 2))
     three = np.array([0.5, 0.3, 0.2])
     refuses("target and", lambda: weight_variance(half, three, 2), lambda: weight_variance(three, half, 2))
     refuses("horizon", *(lambda t=t: weight_variance(half, half, t) for t in (0, -1)))
@@ -102,7 +102,7 @@ def refuses_bad_policies(weight_variance: Callable) -> None:
 
 def refuses_bad_policies_of(variance: Callable) -> None:
     """The same guards, in a function that also takes rewards."""
-    refuses_bad_policies(lambda target, behaviour, horizon: variance(target, behaviour, np.ones(len(target)), horizon))
+    refuses_bad_policies(lambda target, behavior, horizon: variance(target, behavior, np.ones(len(target)), horizon))
     half = np.array([0.5, 0.5])
     refuses("rewards", *(lambda n=n: variance(half, half, np.ones(n), 2) for n in (1, 3)))
 
