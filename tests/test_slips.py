@@ -57,8 +57,8 @@ def test_slip_is_refuted_by_the_number_on_its_card(chapter, name):
 
 @pytest.mark.parametrize(("chapter", "name"), CASES)
 def test_slip_made_right_is_no_longer_refuted(chapter, name):
-    slip = CHAPTERS[chapter][name]
-    assert not slips.refuted(slip.measure(slip.right), measured_right(chapter, name))
+    # The control. That a second measurement gives the same number is shown above: it is held against the card's.
+    assert not slips.refuted(measured_right(chapter, name), cards.read(f"slips_{chapter}")["metrics"][name]["known"])
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
