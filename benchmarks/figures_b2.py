@@ -91,10 +91,10 @@ def solve_or_sweep() -> Figure:
     }
     figure, axes = plt.subplots(figsize=(7.2, 3.9))
     times = {way: np.array([metrics[f"{way}_{states}"]["value"] for states in SIZES]) for way in ways}
-    ratio = times["solve"] / times["sweeps_5"]
-    assert ratio[-1] > 2.5 * ratio[0], "solving loses ground to sweeps as the states grow"
-    assert times["sweeps_9"][0] > 3 * times["solve"][0], "for few states and gamma 0.9 solving is cheaper"
-    assert times["sweeps_9"][-1] < 2.5 * times["solve"][-1], "for many it hardly is"
+    near, far = times["solve"] / times["sweeps_5"], times["sweeps_9"] / times["solve"]
+    assert near[0] < 1.6 < 2.2 < near[-1], "level with the sweeps for 0.5 first, then several times above them"
+    assert far[0] > 3, "the sweeps for 0.9 start several times above the solve"
+    assert 1.2 < far[-1] < 0.7 * far[0], "and come nearer, but do not meet it"
     sizes = np.array(SIZES, dtype=float)
     for power, place in ((2, 0.035), (3, 0.012)):
         guide = place * (sizes / sizes[0]) ** power

@@ -102,7 +102,7 @@ def learning() -> Figure:
         line = np.array([metrics[f"curve_{name}_{count}"]["value"] for count in SHOWN])
         ends[name] = line[-1]
         axes.plot(SHOWN, line, style, color=color)
-        nudge = {"td_power": 7, "mc_mean": -7, "td_averaged": 9}.get(name, 0)
+        nudge = {"td_power": 7, "mc_mean": -7, "td_averaged": 13}.get(name, 0)
         axes.annotate(text, (1000, line[-1]), xytext=(6, nudge), textcoords="offset points", va="center", color=color)
     bias = float(rms(expected_td(WALK, POLICY, HALF, 0.1, 2000)[0][-1] - EXACT))
     axes.axhline(bias, color="black", linewidth=1, linestyle=":")

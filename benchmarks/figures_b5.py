@@ -90,10 +90,18 @@ def state_weights() -> Figure:
         axes.axvline(1 / 3, color="black", linewidth=1, linestyle=":")
         axes.set(xlabel="share of updates in state 1", xlim=(0, 1))
     left.axhline(0, color="black", linewidth=0.8)
-    left.set(ylabel="A, the pull of TD towards its fixed point", ylim=(-1, 1.6))
+    left.set(ylabel="A: TD's pull to its fixed point", ylim=(-1, 1.6))
     left.annotate("on-policy", (1 / 3, -0.9), xytext=(4, 0), textcoords="offset points")
     left.annotate("pulls", (0.12, 1.05), xytext=(6, 8), textcoords="offset points", color=plots.COLORS[0])
-    left.annotate("pushes away", (0.78, -0.35), xytext=(0, 10), textcoords="offset points", color=plots.COLORS[1])
+    left.annotate(
+        "pushes away",
+        (0.74, -0.25),
+        xytext=(-8, 0),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        color=plots.COLORS[1],
+    )
     right.plot([0, 1], [bound, bound], color=GREY, linestyle="--", linewidth=1)
     right.annotate("on-policy bound", (0.99, bound), xytext=(0, 3), textcoords="offset points", ha="right", color=GREY)
     right.set(ylabel="error of TD / least error", ylim=(0, 12))

@@ -85,43 +85,43 @@ def five_evenings() -> Episodes:
 
 
 SLIPS = {
-    "b3_td_error_is_advantage": Slip(
+    "td_error_is_advantage": Slip(
         "mean TD error of a step to the right from the second state, V = 1/2 (right: V = v, the advantage)",
         mean_td_error,
         wrong=HALF,
         right=EXACT,
     ),
-    "b3_every_visit": Slip(
+    "every_visit": Slip(
         "mean estimate of a loop of value 4 after one episode, all visits averaged (right: the first visit)",
         one_episode_mean,
         wrong=lambda length: np.mean(np.arange(1, length + 1)),
         right=lambda length: length,
     ),
-    "b3_wait_long_enough": Slip(
+    "wait_long_enough": Slip(
         "mean of TD(0) at rest, step 0.1, leftmost state (right: its value)",
         leftmost,
         wrong=at_rest,
         right=lambda: EXACT,
     ),
-    "b3_cut_is_end": Slip(
+    "cut_is_end": Slip(
         "value of the leftmost state when a cut after five steps counts as an end (right: the next value is looked up)",
         leftmost,
         wrong=lambda: cut_walks(True),
         right=lambda: cut_walks(False),
     ),
-    "b3_squared_td_error": Slip(
+    "squared_td_error": Slip(
         "value of the leftmost state that makes the mean squared TD error smallest (right: its value)",
         leftmost,
         wrong=least_squared_error,
         right=lambda: EXACT,
     ),
-    "b3_online_is_forward": Slip(
+    "online_is_forward": Slip(
         "the middle state after one episode of online TD(λ), λ = 0.8, step 0.5, from v (right: by the forward view)",
         lambda view: view(),
         wrong=forward_online,
         right=forward_offline,
     ),
-    "b3_same_data": Slip(
+    "same_data": Slip(
         "value of state 0 from five evenings, by mean returns (right: by the model that the data suggest)",
         lambda settle: float(settle(five_evenings(), 3, 1.0)[0]),
         wrong=batch_mc,

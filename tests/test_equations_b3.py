@@ -14,7 +14,15 @@ from rlhw.laws import assert_close
 from rlhw.laws.temporal_difference import journeys, lambda_return, n_step_return
 from rlhw.mdp import MDP, Episodes, episodes
 from rlhw.prediction_moments import expected_td, lambda_moments, n_step_moments
-from rlhw.temporal_difference import backward_view, lambda_returns, mc_prediction, n_step_returns, td_lambda
+from rlhw.temporal_difference import (
+    backward_view,
+    lambda_returns,
+    mc_prediction,
+    n_step_returns,
+    returns,
+    td_lambda,
+    td_prediction,
+)
 from rlhw.worlds import random_walk
 
 THREE = np.array([0.0, 0.5, 0.5, 0.5, 0.0])  # the page's walk of three states, believed 1/2 everywhere
@@ -88,6 +96,51 @@ def test_example_errors(equation):
     equation.holds(check, (0, 0, 0, half))
     equation.rejects("the end believed to be worth 1/2", check, (0, 0, 0, 1))
     equation.rejects("value not subtracted", check, (half, half, half, 1))
+
+
+@pytest.mark.equation("eq-b3-return", way="enumeration")
+def test_return(equation):
+    """By walking: a purse that is worth gamma less a step."""
+
+    def check(formula):
+        for states, rewards, _ in trajectories():
+            for gamma in (0.7, 1.0):
+                for t in range(len(rewards)):
+                    purse, worth = 0.0, 1.0
+                    for reward in rewards[t : len(states) - 1]:
+                        purse, worth = purse + worth * reward, worth * gamma
+                    assert_close(formula(rewards, gamma, t), purse, "what still comes, discounted")
+
+    equation.holds(check, lambda r, gamma, t: sum(gamma**i * r[t + i] for i in range(len(r) - t)))
+    equation.rejects(
+        "one reward too few", check, lambda r, gamma, t: sum(gamma**i * r[t + i] for i in range(len(r) - t - 1))
+    )
+    equation.rejects(
+        "discounted by the step", check, lambda r, gamma, t: sum(gamma**i * r[i] for i in range(t, len(r)))
+    )
+    equation.holds(check, lambda r, gamma, t: returns(r, gamma)[t])
+
+
+@pytest.mark.equation("eq-b3-td-error", way="enumeration")
+def test_td_error(equation):
+    """What one step of TD(0) moves, over the step size: for all pairs of states, rewards and discounts."""
+
+    def check(formula):
+        values = np.array([0.4, -1.1, 0.7, 0.0])
+        for s, t, reward, gamma in product(range(3), range(4), (0.0, 1.3, -2.1), (0.6, 1.0)):
+            if s != t:
+                walk = one_episode(np.array([s, t]), np.array([reward]))
+                (table,) = td_prediction(iter([walk]), values, gamma, lambda visits: 0.25)
+                moved = (table[0] - values) / 0.25
+                assert_close(moved[s], formula(reward, gamma, values[t], values[s]), "what TD(0) moves")
+                assert_close(np.delete(moved, s), np.zeros(3), "and nothing else")
+
+    equation.holds(check, lambda reward, gamma, after, before: reward + gamma * after - before)
+    equation.rejects("no discount", check, lambda reward, gamma, after, before: reward + after - before)
+    equation.rejects("sign flipped", check, lambda reward, gamma, after, before: before - reward - gamma * after)
+    equation.rejects(
+        "own value discounted", check, lambda reward, gamma, after, before: reward + after - gamma * before
+    )
 
 
 @pytest.mark.equation("eq-b3-mc-update", way="closed form")
