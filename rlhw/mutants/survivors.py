@@ -7,12 +7,9 @@ names a mutant which no longer survives: where one of these functions changes, i
 POLICY, BANDITS = "rlhw.policy_gradient", "rlhw.bandits"
 LOGPROBS, REWARD, LANGUAGE = "rlhw.logprobs", "rlhw.reward_model", "rlhw.language_model"
 RANKING = f"{REWARD}:plackett_luce_loss"
-EVALUATION, DYNAMIC = "rlhw.evaluation", "rlhw.dynamic_programming"
-EVALUATION = "rlhw.evaluation"
-PREDICTION = "rlhw.temporal_difference"
+EVALUATION, REGRET, IMPORTANCE = "rlhw.evaluation", "rlhw.regret", "rlhw.importance"
+DYNAMIC, PREDICTION = "rlhw.dynamic_programming", "rlhw.temporal_difference"
 LINEAR, LEARNERS = "rlhw.function_approximation", "rlhw.linear_learning"
-EVALUATION, IMPORTANCE = "rlhw.evaluation", "rlhw.importance"
-REGRET = "rlhw.regret"
 SAMPLES, INTERVAL = f"{EVALUATION}:effective_samples", f"{EVALUATION}:bootstrap_interval"
 
 EXPLAINED = {
