@@ -24,6 +24,7 @@ ARROWS = {
     "control": {"mdp", "bandits", "temporal_difference"},
     "off_policy": {"mdp", "temporal_difference"},
     "function_approximation": {"mdp", "dynamic_programming"},
+    "linear_learning": {"mdp"},
     "actor_critic": {"mdp", "dynamic_programming", "policy_gradient"},
     "logprobs": {"batches"},
     "language_model": {"batches", "logprobs", "saving"},
