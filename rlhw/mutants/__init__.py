@@ -25,6 +25,8 @@ from rlhw.mutants import (
     policy_gradient,
     policy_optimization,
     preference_optimization,
+    regret,
+    running_means,
     sampling,
     sequences,
     temporal_difference,
@@ -51,6 +53,8 @@ CHAPTERS = (
     function_approximation,
     linear_learning,
     importance,
+    regret,
+    running_means,
 )
 LEAST_SHARE = 0.9
 NOT_RUN = (
