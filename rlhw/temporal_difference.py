@@ -74,9 +74,9 @@ def lambda_returns(
 
 
 def backward_view(
-    states: Int[Array, " T+1"], rewards: Float[Array, " T"], values: Float[Array, " S"], gamma: float, lam: float
+    states: Int[Array, " _"], rewards: Float[Array, " T"], values: Float[Array, " S"], gamma: float, lam: float
 ) -> Float[Array, " S"]:
-    """Σ_t δ_t e_t with V held still: every TD error goes to all states that were visited, in the measure of their traces.
+    """Σ_t δ_t e_t over an episode (states "T+1"), V held still: each TD error goes to all states visited, by their traces.
 
     A trace e(s) grows by one at each visit of s and fades by γλ a step. The sum equals Σ_t (G^λ_t - V(s_t)) at s_t, the
     forward view. Raises ValueError unless gamma and lam are in [0, 1]. Sutton & Barto, section 12.2.
@@ -115,13 +115,15 @@ def mc_prediction(
     """
     _unit("gamma", gamma)
     for episode, tables, counts in _side_by_side(stream, values):
-        earned = returns(episode.rewards, gamma)
+        earned, learners = returns(episode.rewards, gamma), np.arange(len(tables))
+        seen = np.zeros(tables.shape, dtype=bool)
         for t in range(episode.mask.shape[1]):
-            again = (episode.states[:, :t] == episode.states[:, t : t + 1]).any(axis=1)
-            counted = episode.mask[:, t] & (every_visit | ~again)
+            here = learners, episode.states[:, t]
+            counted = episode.mask[:, t] & (every_visit | ~seen[here])
+            seen[here] = True
             _move(tables, counts, episode.states[:, t], earned[:, t], counted, step_size)
         ends = episode.states[:, -1]
-        if np.any(cut := counts[np.arange(len(ends)), ends] > 0):
+        if np.any(cut := counts[learners, ends] > 0):
             raise ValueError(
                 f"stream holds an episode that was cut in state {ends[cut.argmax()]}, which is no end: Monte Carlo needs whole "
                 "episodes. Raise max_steps, or learn by TD."

@@ -30,7 +30,7 @@ def quantecon_values(mdp, method):
 
 
 def test_four_ways_to_the_best_values_agree_on_a_hundred_random_processes():
-    """Must show of issue 7: value iteration, policy iteration, direct solve and quantecon within 1e-9 of each other."""
+    """Value iteration, policy iteration, direct solve and quantecon within 1e-9 of each other."""
     worst, count, changed = 0.0, 0, 0.0
     for mdp in processes():
         by_sweeps, policy, _ = value_iteration(mdp, tolerance=AGREEMENT / 10)

@@ -24,6 +24,8 @@ from rlhw.mutants import (
     policy_gradient,
     policy_optimization,
     preference_optimization,
+    regret,
+    running_means,
     sampling,
     sequences,
     temporal_difference,
@@ -47,6 +49,8 @@ CHAPTERS = (
     function_approximation,
     linear_learning,
     importance,
+    regret,
+    running_means,
 )
 LEAST_SHARE = 0.9
 NOT_RUN = (

@@ -7,30 +7,31 @@ names a mutant which no longer survives: where one of these functions changes, i
 POLICY, BANDITS = "rlhw.policy_gradient", "rlhw.bandits"
 LOGPROBS, REWARD, LANGUAGE = "rlhw.logprobs", "rlhw.reward_model", "rlhw.language_model"
 RANKING = f"{REWARD}:plackett_luce_loss"
-EVALUATION, DYNAMIC = "rlhw.evaluation", "rlhw.dynamic_programming"
-EVALUATION = "rlhw.evaluation"
-PREDICTION = "rlhw.temporal_difference"
+EVALUATION, REGRET, IMPORTANCE = "rlhw.evaluation", "rlhw.regret", "rlhw.importance"
+DYNAMIC, PREDICTION = "rlhw.dynamic_programming", "rlhw.temporal_difference"
 LINEAR, LEARNERS = "rlhw.function_approximation", "rlhw.linear_learning"
-EVALUATION, IMPORTANCE = "rlhw.evaluation", "rlhw.importance"
 SAMPLES, INTERVAL = f"{EVALUATION}:effective_samples", f"{EVALUATION}:bootstrap_interval"
 
 EXPLAINED = {
     "does no harm: numbers of dimensions, of pulls and of tokens, and probabilities, are never negative.": [
         f"{POLICY}:one_number | if np.ndim(baseline) > 0 or callable(baseline) or not np.isfinite(baseline):",
         f"{BANDITS}:ucb | if np.any(counts <= 0):",
-        f"{PREDICTION}:mc_prediction | if np.any(cut := counts[np.arange(len(ends)), ends] != 0):",
+        f"{PREDICTION}:mc_prediction | if np.any(cut := counts[learners, ends] != 0):",
         f"{BANDITS}:ucb | return greedy((counts <= 0).astype(float), counts)",
         f"{LOGPROBS}:masked_mean | if (counts <= 0).any():",
         f"{LOGPROBS}:whiten | if count <= 0:",
         f"{LOGPROBS}:_tight_prompt_once | if cache is None or cache.get_seq_length() <= 0:",
         f"{LANGUAGE}:invert | possible = probabilities.gather(1, drawn) != 0",
         f"{LANGUAGE}:_sample | if t + 1 == steps or (count <= 0 and not _several_ranks()):",
+        f"{REGRET}:lai_robbins | worse = gaps != 0",
+        f"{REGRET}:ucb1_bound | worse = gaps[gaps != 0]",
+        f"{REGRET}:upper_bounds | return np.where(counts != 0, estimates + c * width, np.inf)",
         f"{EVALUATION}:best_of_n_kl | here = q != 0",
-        f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target > 0) & (behaviour <= 0))",
-        f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target != 0) & (behaviour == 0))",
+        f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target > 0) & (behavior <= 0))",
+        f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target != 0) & (behavior == 0))",
         f"{IMPORTANCE}:second_moment | taken = target != 0",
         f"{IMPORTANCE}:_tilted | "
-        "return m, np.divide(target**2, behaviour, out=np.zeros(len(target)), where=target != 0) / m",
+        "return m, np.divide(target**2, behavior, out=np.zeros(len(target)), where=target != 0) / m",
         f"{EVALUATION}:frontier | here = best != 0",
         f"{LINEAR}:_checked | if not np.all(np.isfinite(weights) & (weights >= 0)) or not np.any(weights != 0):",
         f"{EVALUATION}:attainable | if exponents.ndim != 2 or len(exponents) < 2 or exponents.shape[1] <= 0:",
@@ -57,6 +58,7 @@ EXPLAINED = {
     ],
     "does no harm: nothing is greater than the greatest.": [
         f"{BANDITS}:greedy | best = estimates >= estimates.max()",
+        f"{REGRET}:explore | best = values >= values.max(axis=-1, keepdims=True)",
     ],
     "does no harm: of two axes, axis 1 is the last.": [
         f"{RANKING} | ranking.sort(+1).values, torch.arange(scores.shape[-1], device=ranking.device).expand_as(ranking)",
@@ -123,10 +125,15 @@ EXPLAINED = {
     "does no harm: what is not infinite and above zero is below infinity.": [
         f'{LANGUAGE}:_check | if not 0 < temperature != float("inf"):',
         f"{EVALUATION}:_check_beta | if not 0 < beta != math.inf:",
+        f"{REGRET}:gaussian_kl | if not 0 < sd != np.inf:",
+        f"{REGRET}:decaying_epsilon | if not 0 < c != np.inf:",
     ],
     "does no harm: where counts sum to less than zero one of them is below zero; a range never is.": [
         f"{EVALUATION}:win_rate | if n <= 0 or min(wins, losses, ties) < 0:",
         f"{INTERVAL} | if np.ptp(values) <= 0:",
+    ],
+    "does no harm: a table with a row to spare.": [
+        f"{REGRET}:expected_regret | law = np.zeros((pulls + 2,) * 3)",
     ],
     "does no harm: one resample more or less.": [
         f"{INTERVAL} | found = bootstrap((values,), statistic, n_resamples= 5001, confidence_level=confidence, rng=rng)",

@@ -36,12 +36,18 @@ EDITS = {
         ("dpo.py", "beta) - implicit_reward(rejected, ref_rejected", "beta) + implicit_reward(rejected, ref_rejected")
     ],
     "08_how_good.ipynb": [("evaluation.py", "upper**n - lower**n, p", "upper**n - lower, p")],
+    "b1_bandits.ipynb": [("regret.py", "np.sum(gaps[worse] / divergences[worse])", "np.sum(1 / divergences[worse])")],
     "b2_decision_processes.ipynb": [
         (
             "dynamic_programming.py",
             "mdp.rewards + mdp.gamma * mdp.transitions @ v",
             "mdp.gamma * (mdp.rewards + mdp.transitions @ v)",
         )
+    ],
+    "b3_prediction.ipynb": [("temporal_difference.py", "(1 - lam) * values[..., t + 1]", "values[..., t + 1]")],
+    "b5_function_approximation.ipynb": [
+        ("function_approximation.py", "features - gamma * next_features)", "features + gamma * next_features)"),
+        ("linear_learning.py", "ratio[..., None] * (error", "(error"),
     ],
     "clinic.ipynb": [("ppo.py", "torch.where(mask, -beta", "torch.where(mask, beta")],
 }
