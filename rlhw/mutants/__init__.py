@@ -15,8 +15,11 @@ from rlhw import laws
 from rlhw.mutants import (
     bandits,
     comparisons,
+    control,
     evaluation,
+    exploration,
     language_models,
+    off_policy,
     policy_gradient,
     policy_optimization,
     preference_optimization,
@@ -37,6 +40,9 @@ CHAPTERS = (
     policy_optimization,
     preference_optimization,
     evaluation,
+    exploration,
+    control,
+    off_policy,
 )
 LEAST_SHARE = 0.9
 NOT_RUN = (

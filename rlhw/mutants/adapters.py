@@ -7,6 +7,7 @@ needs it are imported when a dressed function is called.
 from collections.abc import Callable
 
 from rlhw.laws import as_numpy
+from rlhw.mutants.control_adapters import CONTROL_ADAPTERS
 
 
 def with_batch(fn: Callable) -> Callable:
@@ -88,3 +89,4 @@ ADAPTERS: dict[str, Callable[[Callable], Callable]] = {
     "check_reward_model": as_scores,
     "check_generate": as_tensors,
 }
+ADAPTERS |= CONTROL_ADAPTERS

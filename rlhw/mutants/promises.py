@@ -10,6 +10,7 @@ import numpy as np
 
 from rlhw.laws import assert_close
 from rlhw.mutants import model_promises, tensor_promises
+from rlhw.mutants.control_promises import CONTROL_PROMISES
 from rlhw.mutants.refusals import refuses
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -143,4 +144,5 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
     }
     | tensor_promises.PROMISES
     | model_promises.PROMISES
+    | CONTROL_PROMISES
 )
