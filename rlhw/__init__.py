@@ -16,6 +16,13 @@ Map, chapter by chapter:
     8  How good is it?             evaluation (win rates, best-of-n, what can be attained), overoptimisation (two forms of decline)
     9  Without a critic            grpo (leave-one-out and group advantages)
 
+    B1 Bandits                     bandits, regret (how little of it is possible)
+    B2 Markov decision processes   mdp (the model and its simulation), worlds (gridworld, cliff, walk), dynamic_programming
+    B3 Learning to predict         temporal_difference (Monte Carlo, TD, n-step, lambda)
+    B4 Learning to act             control (SARSA, Q-learning), off_policy (importance sampling)
+    B5 Function approximation      function_approximation (linear values, closed forms, the deadly triad)
+    B6 Actor-critic                actor_critic (policy-gradient theorem, advantages, KL-limited steps)
+
 The whole loop, and what came of it: pipeline (`rlhw run`). Runs that do not crash and are wrong: clinic
 
 What they are measured on:

@@ -41,7 +41,9 @@ class MDP:
         if len(shape) != 3 or shape[0] != shape[2] or 0 in shape:
             raise ValueError(f"transitions must have the shape (states, actions, states); it has {shape}.")
         if np.shape(self.rewards) != shape[:2]:
-            raise ValueError(f"rewards must have the shape {shape[:2]}, (states, actions); it has {self.rewards.shape}.")
+            raise ValueError(
+                f"rewards must have the shape {shape[:2]}, (states, actions); it has {self.rewards.shape}."
+            )
         if np.shape(self.start) != shape[:1]:
             raise ValueError(f"start must have the shape {shape[:1]}, one number a state; it has {self.start.shape}.")
         check_probabilities("transitions", self.transitions)
@@ -93,7 +95,7 @@ class MDP:
 class Trajectory(NamedTuple):
     """One episode: the states s_0 … s_T, the actions a_0 … a_{T-1}, and rewards[t], paid for a_t in s_t."""
 
-    states: Int[Array, "T+1"]
+    states: Int[Array, " T+1"]
     actions: Int[Array, " T"]
     rewards: Float[Array, " T"]
 
@@ -176,7 +178,9 @@ def uniform_policy(mdp: MDP) -> Float[Array, "S A"]:
 def check_policy(mdp: MDP, policy: Float[Array, "S A"]) -> None:
     """ValueError unless the policy has the MDP's shape and every row is a probability; the sentence names the state."""
     if np.shape(policy) != mdp.rewards.shape:
-        raise ValueError(f"policy must have the shape {mdp.rewards.shape}, (states, actions); it has {np.shape(policy)}.")
+        raise ValueError(
+            f"policy must have the shape {mdp.rewards.shape}, (states, actions); it has {np.shape(policy)}."
+        )
     check_probabilities("policy", policy)
 
 

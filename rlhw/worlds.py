@@ -3,6 +3,7 @@
 Chapters B2 to B6. Baird's star stands with the lesson it teaches, in `rlhw.function_approximation`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ CLIFF_REWARD = -100.0
 
 
 def gridworld(
-    layout: tuple[str, ...],
+    layout: Sequence[str],
     *,
     gamma: float = 1.0,
     step_reward: float = -1.0,
@@ -140,9 +141,9 @@ def from_gymnasium(environment: Any, gamma: float) -> MDP:
     return MDP(transitions, rewards, gamma, start)
 
 
-def _check_layout(layout: tuple[str, ...], slip: float) -> None:
+def _check_layout(layout: Sequence[str], slip: float) -> None:
     if isinstance(layout, str) or not layout or len({len(row) for row in layout}) != 1 or not layout[0]:
-        raise ValueError("layout must be a tuple of rows, strings of the same length.")
+        raise ValueError("layout must be rows, strings of the same length.")
     strange = sorted(set("".join(layout)) - set(".#SGC"))
     if strange:
         raise ValueError(f"layout may hold . # S G C only; it has {strange[0]!r}.")

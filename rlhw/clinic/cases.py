@@ -1,5 +1,7 @@
-"""The patients: what was done to each, which law notices, what is seen, and how to find it. Reading this "
-"file spoils the game."""
+"""The patients: what was done to each, which law notices, what is seen, and how to find it.
+
+Reading this file spoils the game.
+"""
 
 from collections.abc import Callable
 

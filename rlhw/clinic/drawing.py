@@ -15,17 +15,17 @@ HEALTHY, SICK = "#777777", plots.COLORS[1]
 
 
 def draw(shown: Chart) -> Figure:
-    """One panel an instrument, four in a row."""
-    panels, columns = shown.ward.panels, 4
+    """One panel an instrument, two in a row, so that a phone shows them large enough."""
+    panels, columns = shown.ward.panels, 2
     rows = -(-len(panels) // columns)
-    height = 2.0 * rows + 0.5
+    height = 1.75 * rows + 0.6
     # Margins by hand: finding them costs more time than drawing all the rest.
-    figure, grid = plt.subplots(rows, columns, figsize=(8.8, height), squeeze=False, layout="none")
-    figure.subplots_adjust(0.055, 0.52 / height, 0.99, 1 - 0.62 / height, wspace=0.32, hspace=0.42)
+    figure, grid = plt.subplots(rows, columns, figsize=(6.4, height), squeeze=False, layout="none")
+    figure.subplots_adjust(0.075, 0.52 / height, 0.985, 1 - 0.62 / height, wspace=0.2, hspace=0.42)
     known = shown.ward.known()
     for axes, (key, title) in zip(grid.flat, panels.items(), strict=False):
         _panel(axes, shown.healthy[key], shown.sick[key], *known.get(key, (None, "")))
-        axes.set_title(title, fontsize=10)
+        axes.set_title(title, loc="left", fontsize=9)
     for axes in grid.flat[len(panels) :]:
         axes.axis("off")
     handles = grid.flat[0].get_lines()[:2]
@@ -39,16 +39,8 @@ def _panel(axes: Axes, healthy: np.ndarray, sick: np.ndarray, known: float | Non
     axes.plot(sick, color=SICK, linewidth=1.5)
     if known is not None:
         axes.axhline(known, color="black", linewidth=1, linestyle="--")
-        place = (0.98, known)
-        axes.annotate(
-            name,
-            place,
-            xycoords=axes.get_yaxis_transform(),
-            xytext=(0, 2),
-            textcoords="offset points",
-            ha="right",
-            fontsize=8,
-        )
+        # In the title's line: beside the dashed line it would lie on the curves, which settle there.
+        axes.set_title(f"- - {name}" if name else "", loc="right", fontsize=8)
     if np.ptp([*healthy, *sick]) == 0:  # two lines that never leave one value: room above it
         axes.set_ylim(healthy[0] - 0.02, healthy[0] + 0.5)
     axes.tick_params(labelsize=8)

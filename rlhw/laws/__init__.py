@@ -20,6 +20,18 @@ from rlhw.laws.control import (
     check_sarsa,
     check_sarsa_target,
 )
+from rlhw.laws.dynamic_programming import (
+    check_action_values,
+    check_bellman_expectation,
+    check_bellman_optimality,
+    check_discounted_visits,
+    check_error_bound,
+    check_greedy_policy,
+    check_policy_evaluation,
+    check_policy_iteration,
+    check_solve_policy,
+    check_value_iteration,
+)
 from rlhw.laws.evaluation import (
     check_attainable,
     check_best_of_n_kl,
@@ -31,6 +43,26 @@ from rlhw.laws.evaluation import (
     check_win_rate,
 )
 from rlhw.laws.exploration import check_epsilon_soft, check_inverse_visits, check_power, check_softened
+from rlhw.laws.function_approximation import (
+    check_bellman_error,
+    check_gradient_correction,
+    check_gradient_mc,
+    check_growth_rate,
+    check_least_squares_mc,
+    check_lstd,
+    check_on_policy_weights,
+    check_projected_bellman_error,
+    check_projection,
+    check_semi_gradient_td,
+    check_td_system,
+    check_value_error,
+)
+from rlhw.laws.importance import (
+    check_ordinary_variance,
+    check_per_decision_variance,
+    check_weight_variance,
+    check_weighted_variance,
+)
 from rlhw.laws.language_models import (
     check_response_logprobs,
     check_response_states,
@@ -105,4 +137,14 @@ from rlhw.laws.sequences import (
     check_sum_of_tokens,
     check_token_logprobs,
     check_whiten,
+)
+from rlhw.laws.temporal_difference import (
+    check_backward_view,
+    check_lambda_returns,
+    check_mc_prediction,
+    check_n_step_returns,
+    check_n_step_td,
+    check_returns,
+    check_td_lambda,
+    check_td_prediction,
 )

@@ -6,7 +6,10 @@ needs it are imported when a dressed function is called.
 
 from collections.abc import Callable
 
+import numpy as np
+
 from rlhw.laws import as_numpy
+from rlhw.mdp import MDP
 from rlhw.mutants.control_adapters import CONTROL_ADAPTERS
 
 
@@ -19,6 +22,21 @@ def with_batch(fn: Callable) -> Callable:
         return fn(model, Batch(*four))
 
     return dressed
+
+
+def with_mdp(fn: Callable) -> Callable:
+    """fn(mdp, …), called with transitions "S A S", rewards "S A" and gamma; the start is uniform."""
+
+    def dressed(transitions: object, rewards: object, gamma: float, *rest: object) -> object:
+        start = np.full(len(rewards), 1 / len(rewards))
+        return fn(MDP(transitions, rewards, gamma, start), *rest)
+
+    return dressed
+
+
+def with_mdp_and_start(fn: Callable) -> Callable:
+    """The same, with the law of the first state after gamma."""
+    return lambda transitions, rewards, gamma, start, *rest: fn(MDP(transitions, rewards, gamma, start), *rest)
 
 
 def as_scores(reward_model: type) -> Callable:
@@ -58,7 +76,46 @@ def as_numpy_pair(gae: Callable) -> Callable:
     return as_numpy(stacked)
 
 
+def side_by_side(learner: Callable) -> Callable:
+    """A learner of values from a stream of `Episodes`: called with N lists of walks, it gives its tables as one array "K N S".
+
+    Walks are made equally long as the simulation does it: the last state stays, with reward 0 and the mask False.
+    """
+
+    def padded(walks: tuple) -> object:
+        from rlhw.mdp import Episodes
+
+        lengths = np.array([len(rewards) for _, rewards in walks])
+        width = int(lengths.max())
+        states = np.stack([np.pad(states, (0, width + 1 - len(states)), mode="edge") for states, _ in walks])
+        rewards = np.stack([np.pad(rewards, (0, width - len(rewards))) for _, rewards in walks])
+        return Episodes(states, np.zeros(rewards.shape, dtype=int), rewards, np.arange(width) < lengths[:, None])
+
+    def dressed(walks: list, *inputs: object, **options: object) -> np.ndarray:
+        return np.stack(list(learner(map(padded, zip(*walks, strict=True)), *inputs, **options)))
+
+
+def with_process(on_policy_weights: Callable) -> Callable:
+    """A function of an MDP and a policy, called with transitions, policy and start; the process pays nothing."""
+
+    def dressed(transitions: np.ndarray, policy: np.ndarray, start: np.ndarray) -> np.ndarray:
+        from rlhw.mdp import MDP
+
+        return on_policy_weights(MDP(transitions, np.zeros(policy.shape), 0.9, start), policy)
+
+    return dressed
+
+
 ADAPTERS: dict[str, Callable[[Callable], Callable]] = {
+    "check_action_values": with_mdp,
+    "check_bellman_expectation": with_mdp,
+    "check_bellman_optimality": with_mdp,
+    "check_solve_policy": with_mdp,
+    "check_discounted_visits": with_mdp_and_start,
+    "check_greedy_policy": with_mdp,
+    "check_policy_evaluation": with_mdp,
+    "check_value_iteration": with_mdp,
+    "check_policy_iteration": with_mdp,
     "check_token_logprobs": as_numpy,
     "check_masked_sum": as_numpy,
     "check_masked_mean": as_numpy,
@@ -88,5 +145,10 @@ ADAPTERS: dict[str, Callable[[Callable], Callable]] = {
     "check_sequence_logprobs": with_batch,
     "check_reward_model": as_scores,
     "check_generate": as_tensors,
+    "check_mc_prediction": side_by_side,
+    "check_td_prediction": side_by_side,
+    "check_n_step_td": side_by_side,
+    "check_td_lambda": side_by_side,
+    "check_on_policy_weights": with_process,
 }
 ADAPTERS |= CONTROL_ADAPTERS

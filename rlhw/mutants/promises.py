@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rlhw.laws import assert_close
-from rlhw.mutants import model_promises, tensor_promises
+from rlhw.mutants import decision_promises, linear_promises, model_promises, prediction_promises, tensor_promises
 from rlhw.mutants.control_promises import CONTROL_PROMISES
 from rlhw.mutants.refusals import refuses
 
@@ -88,6 +88,26 @@ def refuses_bad_weights(effective_samples: Callable) -> None:
     refuses("log_weights", lambda: effective_samples(np.ones((1, 3)), 1.0, np.ones(3)))
 
 
+def refuses_bad_policies(weight_variance: Callable) -> None:
+    """Two laws over the same actions, the second nowhere zero where the first is not, and a step or more."""
+    half = np.array([0.5, 0.5])
+    for bad in ([0.5, 0.4], [0.7, 0.7], [1.0, 1.0], [1.5, -0.5], [0.5, NAN]):
+        refuses("target must", lambda p=bad: weight_variance(np.array(p), half, 2))
+        refuses("behaviour must be", lambda p=bad: weight_variance(half, np.array(p), 2))
+    refuses("behaviour must give action 1", lambda: weight_variance(half, np.array([1.0, 0.0]), 2))
+    three = np.array([0.5, 0.3, 0.2])
+    refuses("target and", lambda: weight_variance(half, three, 2), lambda: weight_variance(three, half, 2))
+    refuses("horizon", *(lambda t=t: weight_variance(half, half, t) for t in (0, -1)))
+    assert_close(weight_variance(half, np.array([0.5, 0.5 + 1e-9]), 1), 0.0, "a rounding is fine", 1e-6)
+
+
+def refuses_bad_policies_of(variance: Callable) -> None:
+    """The same guards, in a function that also takes rewards."""
+    refuses_bad_policies(lambda target, behaviour, horizon: variance(target, behaviour, np.ones(len(target)), horizon))
+    half = np.array([0.5, 0.5])
+    refuses("rewards", *(lambda n=n: variance(half, half, np.ones(n), 2) for n in (1, 3)))
+
+
 def refuses_bad_contests(best_of_n: Callable) -> None:
     """For both best-of-n functions: n of 1 or more, one row each of probabilities that sum to one, and of rewards."""
     probs, rewards = np.array([0.25, 0.75]), np.array([1.0, 2.0])
@@ -136,13 +156,20 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
         "check_tilted": refuses_bad_betas,
         "check_attainable": refuses_bad_samples,
         "check_effective_samples": refuses_bad_weights,
+        "check_weight_variance": refuses_bad_policies,
+        "check_ordinary_variance": refuses_bad_policies_of,
+        "check_weighted_variance": refuses_bad_policies_of,
+        "check_per_decision_variance": refuses_bad_policies_of,
         "check_best_of_n_kl": refuses_bad_contests,
         "check_best_of_n_reward": refuses_bad_contests,
         "check_frontier": refuses_bad_frontiers,
         "check_win_rate": refuses_bad_counts,
         "check_bootstrap_interval": refuses_bad_draws,
     }
+    | decision_promises.PROMISES
     | tensor_promises.PROMISES
     | model_promises.PROMISES
     | CONTROL_PROMISES
+    | prediction_promises.PROMISES
+    | linear_promises.PROMISES
 )

@@ -7,7 +7,11 @@ names a mutant which no longer survives: where one of these functions changes, i
 POLICY, BANDITS = "rlhw.policy_gradient", "rlhw.bandits"
 LOGPROBS, REWARD, LANGUAGE = "rlhw.logprobs", "rlhw.reward_model", "rlhw.language_model"
 RANKING = f"{REWARD}:plackett_luce_loss"
+EVALUATION, DYNAMIC = "rlhw.evaluation", "rlhw.dynamic_programming"
 EVALUATION = "rlhw.evaluation"
+PREDICTION = "rlhw.temporal_difference"
+LINEAR, LEARNERS = "rlhw.function_approximation", "rlhw.linear_learning"
+EVALUATION, IMPORTANCE = "rlhw.evaluation", "rlhw.importance"
 SAMPLES, INTERVAL = f"{EVALUATION}:effective_samples", f"{EVALUATION}:bootstrap_interval"
 
 CONTROL, OFF_POLICY, EXACT = "rlhw.control", "rlhw.off_policy", "rlhw.exact_episodes"
@@ -16,6 +20,7 @@ EXPLAINED = {
     "does no harm: numbers of dimensions, of pulls and of tokens, and probabilities, are never negative.": [
         f"{POLICY}:one_number | if np.ndim(baseline) > 0 or callable(baseline) or not np.isfinite(baseline):",
         f"{BANDITS}:ucb | if np.any(counts <= 0):",
+        f"{PREDICTION}:mc_prediction | if np.any(cut := counts[np.arange(len(ends)), ends] != 0):",
         f"{BANDITS}:ucb | return greedy((counts <= 0).astype(float), counts)",
         f"{LOGPROBS}:masked_mean | if (counts <= 0).any():",
         f"{LOGPROBS}:whiten | if count <= 0:",
@@ -29,11 +34,28 @@ EXPLAINED = {
         f"{EXACT}:weight_second_moment | "
         "square = np.divide(target**2, behavior, out=np.zeros_like(target), where=target != 0)",
         f"{EVALUATION}:best_of_n_kl | here = q != 0",
+        f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target > 0) & (behaviour <= 0))",
+        f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target != 0) & (behaviour == 0))",
+        f"{IMPORTANCE}:second_moment | taken = target != 0",
+        f"{IMPORTANCE}:_tilted | "
+        "return m, np.divide(target**2, behaviour, out=np.zeros(len(target)), where=target != 0) / m",
         f"{EVALUATION}:frontier | here = best != 0",
+        f"{LINEAR}:_checked | if not np.all(np.isfinite(weights) & (weights >= 0)) or not np.any(weights != 0):",
         f"{EVALUATION}:attainable | if exponents.ndim != 2 or len(exponents) < 2 or exponents.shape[1] <= 0:",
     ],
     "does no harm: the two ends of the interval are undefined together.": [
         f"{INTERVAL} | if not (math.isfinite(low) or math.isfinite(high)):",
+    ],
+    "does no harm: any column of the rewards has the shape that is wanted.": [
+        f"{PREDICTION}:returns | found, after = np.empty_like(rewards), np.zeros_like(rewards[..., -1])",
+    ],
+    "does no harm: there are as many TD errors as states before the last.": [
+        f"{PREDICTION}:backward_view | for state, error in zip(states[:-1], errors, strict=False):",
+    ],
+    "does no harm: after its end a learner is not moved, whatever is looked up for it.": [
+        f"{PREDICTION}:n_step_td | "
+        f"ahead = np.clip(lengths - t, {n}, n) # steps to the state that is looked up: fewer than n near the end"
+        for n in (1, -1)
     ],
     "does no harm: the weights are never negative.": [
         f"{OFF_POLICY}:weighted_importance_sampling | if not last.sum() != 0:",
@@ -122,6 +144,43 @@ EXPLAINED = {
     "does no harm: one resample more or less.": [
         f"{INTERVAL} | found = bootstrap((values,), statistic, n_resamples= 5001, confidence_level=confidence, rng=rng)",
         f"{INTERVAL} | found = bootstrap((values,), statistic, n_resamples= 4999, confidence_level=confidence, rng=rng)",
+    ],
+    "does no harm: a discount is never above one, and a probability never below zero.": [
+        f"{DYNAMIC}:_live | if mdp.gamma >= 1:",
+        f"{DYNAMIC}:_live | ends = ends | (chain @ ends != 0)",
+        f"{DYNAMIC}:_sweep | if (change if mdp.gamma >= 1 else error_bound(mdp.gamma, change)) <= tolerance:",
+        f'{DYNAMIC}:error_bound | return gamma / (1 - gamma) * change if gamma != 1 else float("inf")',
+    ],
+    "does no harm: a difference that is exactly a tie, or exactly the tolerance, may go either way.": [
+        f"{DYNAMIC}:greedy_policy | best = q > q.max(axis=1, keepdims=True) - _tie(q)",
+        f"{DYNAMIC}:policy_iteration | gains = q.max(axis=1) >= v + _tie(q)",
+        f"{DYNAMIC}:_sweep | if (change if mdp.gamma == 1 else error_bound(mdp.gamma, change)) < tolerance:",
+    ],
+    "does no harm: one sweep or round more or less, before it is given up.": [
+        f"{DYNAMIC}:policy_evaluation | "
+        'mdp: MDP, policy: Float[Array, "S A"], tolerance: float, max_sweeps: int = 100001',
+        f"{DYNAMIC}:policy_evaluation | "
+        'mdp: MDP, policy: Float[Array, "S A"], tolerance: float, max_sweeps: int = 99999',
+        f"{DYNAMIC}:value_iteration | mdp: MDP, tolerance: float, max_sweeps: int = 100001",
+        f"{DYNAMIC}:value_iteration | mdp: MDP, tolerance: float, max_sweeps: int = 99999",
+        f"{DYNAMIC}:policy_iteration | "
+        'def policy_iteration(mdp: MDP, max_rounds: int = 1001) -> tuple[Float[Array, " S"], Float[Array, "S A"], int]:',
+        f"{DYNAMIC}:policy_iteration | "
+        'def policy_iteration(mdp: MDP, max_rounds: int = 999) -> tuple[Float[Array, " S"], Float[Array, "S A"], int]:',
+    ],
+    "does no harm: numpy takes any negative length for the one that is left.": [
+        f"{LINEAR}:_rows | return features.reshape(~1, features.shape[-1])",
+        f"{LINEAR}:_rows | return features.reshape(- 2, features.shape[-1])",
+    ],
+    "does no harm: a rank is never above the number of states; there is always one stream.": [
+        f"{LINEAR}:on_policy_weights | if rank != states:",
+        f"{LEARNERS}:_check_lengths | if len({{len(stream) for stream in streams.values()}}) != 1:",
+    ],
+    "does no harm: the weights are scaled to a sum of one afterwards.": [
+        f"{LINEAR}:on_policy_weights | weights, _, rank, _ = np.linalg.lstsq(balance, np.append(np.zeros(states), 2.0))",
+    ],
+    "does no harm: only a rounding is cut off, and not every machine rounds below zero.": [
+        f"{LINEAR}:on_policy_weights | weights = np.where(mdp.terminal, 0.0, np.maximum(weights, -1.0))",
     ],
 }
 SURVIVORS = {key: reason for reason, keys in EXPLAINED.items() for key in keys}

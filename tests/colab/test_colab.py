@@ -89,11 +89,11 @@ def execute(python: Path, notebook: Path, folder: Path, variables: dict[str, str
 
 
 def needs_torch(notebook: Path) -> bool:
-    """Whether a code cell imports torch, transformers, or a module of rlhw that imports torch."""
-    modules = [
-        path for path in (ROOT / "rlhw").glob("*.py") if re.search(r"^(import|from) torch", path.read_text(), re.M)
-    ]
-    names = "|".join(["torch", "transformers", *(path.stem for path in modules)])
+    """Whether a code cell imports torch, transformers, or a module or folder of rlhw that imports torch."""
+    package = ROOT / "rlhw"
+    heavy = [path for path in package.rglob("*.py") if re.search(r"^(import|from) torch", path.read_text(), re.M)]
+    subjects = {path.relative_to(package).parts[0].removesuffix(".py") for path in heavy}
+    names = "|".join(["torch", "transformers", *sorted(subjects)])
     cells = json.loads(notebook.read_text(encoding="utf8"))["cells"]
     code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
     return bool(re.search(rf"^\s*(?:import|from)\b.*\b(?:{names})\b", code, re.M))
@@ -230,4 +230,5 @@ def test_the_labelling_widget_speaks_through_that_kernel(installed, tmp_path):
 
 def test_what_needs_torch_is_told_from_the_imports(tmp_path):
     assert needs_torch(of_sources(tmp_path, "x = 1", "import numpy\nfrom torch import nn"))
+    assert needs_torch(of_sources(tmp_path, "from rlhw.clinic.drawing import alt"))
     assert not needs_torch(of_sources(tmp_path, "# import torch\nx = 'torch'", "from rlhw import bandits"))
