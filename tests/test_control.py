@@ -84,7 +84,7 @@ def every_visit(played):
 
 
 def test_a_visit_counted_twice_is_caught():
-    assert first_visit_means(every_visit) > 3 * WIDTH
+    assert first_visit_means(every_visit) > 2 * WIDTH
 
 
 def sarsa_distance(step=0.2, believed=0.2):
