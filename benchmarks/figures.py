@@ -11,7 +11,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks import figures_03, figures_04, figures_05, figures_06, figures_07, figures_08, figures_clinic
+from benchmarks import (
+    figures_03,
+    figures_04,
+    figures_05,
+    figures_06,
+    figures_07,
+    figures_08,
+    figures_b4,
+    figures_clinic,
+)
 from benchmarks.boxes import arrow, box
 from benchmarks.reinforce_bandit import BANDIT, BASELINES, LOGITS, SEEDS, run
 from rlhw import plots
@@ -121,6 +130,7 @@ def workflow() -> Figure:
 
 FIGURES = {"workflow": workflow, "two_loops": two_loops, "estimates": estimates, "learning": learning}
 FIGURES |= figures_03.FIGURES | figures_04.FIGURES | figures_05.FIGURES | figures_06.FIGURES
+FIGURES |= figures_b4.FIGURES
 FIGURES |= figures_07.FIGURES | figures_08.FIGURES | figures_clinic.FIGURES
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import slips, slips_01, slips_02, slips_03, slips_04, slips_05, slips_06, slips_07, slips_08
+from benchmarks import slips, slips_01, slips_02, slips_03, slips_04, slips_05, slips_06, slips_07, slips_08, slips_b4
 from rlhw import cards
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,6 +19,7 @@ CHAPTERS = {
     "06": slips_06.SLIPS,
     "07": slips_07.SLIPS,
     "08": slips_08.SLIPS,
+    "b4": slips_b4.SLIPS,
 }
 CASES = [(chapter, name) for chapter, every in CHAPTERS.items() for name in every]
 

@@ -36,6 +36,14 @@ EDITS = {
         ("dpo.py", "beta) - implicit_reward(rejected, ref_rejected", "beta) + implicit_reward(rejected, ref_rejected")
     ],
     "08_how_good.ipynb": [("evaluation.py", "upper**n - lower**n, p", "upper**n - lower, p")],
+    "b4_control.ipynb": [
+        ("control.py", "return rewards + gamma * next_q.max(axis=1)", "return rewards + next_q.max(axis=1)"),
+        (
+            "off_policy.py",
+            "return discounted_return(weights * rewards, gamma)",
+            "return discounted_return(rewards, gamma)",
+        ),
+    ],
     "clinic.ipynb": [("ppo.py", "torch.where(mask, -beta", "torch.where(mask, beta")],
 }
 # Each of these trains for half a minute, and runs once more for each edit.
