@@ -101,7 +101,7 @@ def expected_td(
     return mean[:, :-1], (square - mean[:, :, None] * mean[:, None, :])[:, :-1, :-1]
 
 
-def _td_map(mdp: MDP, step: float, s: int, a: int, t: int) -> Float[Array, "S+1 S+1"]:
+def _td_map(mdp: MDP, step: float, s: int, a: int, t: int) -> Float[Array, "D D"]:
     """The step of TD(0) from s by a to t as a matrix on (V, 1)."""
     size = len(mdp.rewards) + 1
     change = np.zeros((size, size))
@@ -117,8 +117,8 @@ def _episode_map(
     """The mean, over episodes, of the product of their steps' maps."""
     states, size = len(mdp.rewards), len(step_map(0, 0, 0))
     equations = np.zeros((states, size, states, size))
-    for s in np.flatnonzero(~mdp.terminal):
-        for a, t in np.argwhere(policy[s][:, None] * mdp.transitions[s] > 0):
+    for s in np.flatnonzero(~mdp.terminal).tolist():
+        for a, t in np.argwhere(policy[s][:, None] * mdp.transitions[s] > 0).tolist():
             equations[s, :, t] += policy[s, a] * mdp.transitions[s, a, t] * step_map(s, a, t).T
     whole = np.zeros((states, size, size))  # the expected map from each state, transposed
     whole[mdp.terminal] = np.eye(size)

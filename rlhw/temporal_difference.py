@@ -74,9 +74,9 @@ def lambda_returns(
 
 
 def backward_view(
-    states: Int[Array, " T+1"], rewards: Float[Array, " T"], values: Float[Array, " S"], gamma: float, lam: float
+    states: Int[Array, " _"], rewards: Float[Array, " T"], values: Float[Array, " S"], gamma: float, lam: float
 ) -> Float[Array, " S"]:
-    """Σ_t δ_t e_t with V held still: every TD error goes to all states that were visited, in the measure of their traces.
+    """Σ_t δ_t e_t over an episode (states "T+1"), V held still: each TD error goes to all states visited, by their traces.
 
     A trace e(s) grows by one at each visit of s and fades by γλ a step. The sum equals Σ_t (G^λ_t - V(s_t)) at s_t, the
     forward view. Raises ValueError unless gamma and lam are in [0, 1]. Sutton & Barto, section 12.2.

@@ -1,5 +1,7 @@
 """Mechanical mutants: which there are, how they are run, and that nine in ten are killed and the rest explained."""
 
+import pytest
+
 from rlhw import mutants
 from rlhw.mutants import mechanical, survivors
 
@@ -19,10 +21,11 @@ RIGHT = """
 
 
 NOTHING_TO_CHANGE = {"check_sum_of_tokens", "check_sequence_logprobs"}
-# Most of the mutants' time goes into the sampler's; `rlhw laws --mutants`, which `make test` runs too, judges them all.
+# Most of the mutants' time goes into the sampler's; `rlhw laws --mutants`, with which `make test` begins, judges them all.
 LONG = {"check_generate"}
 
 
+@pytest.mark.slow
 def test_nine_in_ten_mechanical_mutants_are_killed_and_every_survivor_is_explained():
     short = {law: address for law, address in mutants.subjects().items() if law not in LONG}
     outcomes = list(mechanical.run(mechanical.mutants(short)))

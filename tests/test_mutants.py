@@ -61,6 +61,7 @@ GUARDLESS = {
     "check_response_states": ("if k > 1:", "if k > 99:"),
     "check_response_logprobs": ("batch.responses.masked_fill(~batch.response_mask, 0)\n", "batch.responses\n"),
     "check_pairwise_loss": ("    check_counts(wins)\n", ""),
+    "check_upper_bounds": ("/ np.maximum(counts, 1))", "/ counts)"),
     "check_invert": ("probabilities.gather(1, drawn) > 0", "probabilities.gather(1, drawn) >= 0"),
 }
 

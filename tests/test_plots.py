@@ -64,6 +64,11 @@ def test_colors_are_told_apart_without_colour():
     assert min(np.diff(values)) > 3
 
 
+def test_each_committed_figure_has_its_code():
+    assert sorted(figures.FIGURES) == sorted(path.stem for path in (ROOT / "book" / "figures").glob("*.svg"))
+
+
+@pytest.mark.slow
 def test_committed_figures_are_what_the_code_draws(tmp_path):
     figures.write_all(tmp_path)
     drawn = {path.name: path.read_bytes() for path in tmp_path.glob("*.svg")}

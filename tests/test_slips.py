@@ -1,25 +1,19 @@
 """Each slip of the book is refuted by a number: the page, the card and the measurement agree, and a slip made right is caught."""
 
 import functools
+import importlib
 import re
 from pathlib import Path
 
 import pytest
 
-from benchmarks import slips, slips_01, slips_02, slips_03, slips_04, slips_05, slips_06, slips_07, slips_08, slips_b4
+from benchmarks import slips
 from rlhw import cards
 
 ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted((ROOT / "benchmarks").glob("slips_*.py"))
 CHAPTERS = {
-    "01": slips_01.SLIPS,
-    "02": slips_02.SLIPS,
-    "03": slips_03.SLIPS,
-    "04": slips_04.SLIPS,
-    "05": slips_05.SLIPS,
-    "06": slips_06.SLIPS,
-    "07": slips_07.SLIPS,
-    "08": slips_08.SLIPS,
-    "b4": slips_b4.SLIPS,
+    path.stem.removeprefix("slips_"): importlib.import_module(f"benchmarks.{path.stem}").SLIPS for path in FILES
 }
 CASES = [(chapter, name) for chapter, every in CHAPTERS.items() for name in every]
 
@@ -57,8 +51,8 @@ def test_slip_is_refuted_by_the_number_on_its_card(chapter, name):
 
 @pytest.mark.parametrize(("chapter", "name"), CASES)
 def test_slip_made_right_is_no_longer_refuted(chapter, name):
-    slip = CHAPTERS[chapter][name]
-    assert not slips.refuted(slip.measure(slip.right), measured_right(chapter, name))
+    # The control. That a second measurement gives the same number is shown above: it is held against the card's.
+    assert not slips.refuted(measured_right(chapter, name), cards.read(f"slips_{chapter}")["metrics"][name]["known"])
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -127,6 +127,26 @@ from rlhw.laws.preference_optimization import (
     check_kto_loss,
     check_kto_pair_loss,
 )
+from rlhw.laws.regret import (
+    check_auer_epsilon,
+    check_bernoulli_kl,
+    check_decaying_epsilon,
+    check_expected_regret,
+    check_explore,
+    check_gaps,
+    check_gaussian_kl,
+    check_lai_robbins,
+    check_race,
+    check_rule,
+    check_ucb1_bound,
+    check_upper_bounds,
+)
+from rlhw.laws.running_means import (
+    check_best_constant_step,
+    check_recency_weights,
+    check_running_estimates,
+    check_squared_errors,
+)
 from rlhw.laws.sampling import check_generate, check_invert, check_sampling_law
 from rlhw.laws.sequences import (
     check_bc_loss,

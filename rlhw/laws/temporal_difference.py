@@ -115,7 +115,7 @@ def account(rule: Callable, walks: list[list[Walk]], values: Array, step_size: C
         table, visits = values.copy(), [0] * len(values)
 
         def move(
-            state: int, error: float, count: bool = True, table: Array = table, visits: list[int] = visits
+            state: np.integer, error: float, count: bool = True, table: Array = table, visits: list[int] = visits
         ) -> None:
             visits[state] += count
             table[state] += step_size(visits[state]) * error

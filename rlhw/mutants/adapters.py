@@ -94,6 +94,8 @@ def side_by_side(learner: Callable) -> Callable:
     def dressed(walks: list, *inputs: object, **options: object) -> np.ndarray:
         return np.stack(list(learner(map(padded, zip(*walks, strict=True)), *inputs, **options)))
 
+    return dressed
+
 
 def with_process(on_policy_weights: Callable) -> Callable:
     """A function of an MDP and a policy, called with transitions, policy and start; the process pays nothing."""

@@ -10,16 +10,16 @@ SUBJECTS = {
 }
 
 
-def _moment(target, behaviour, power=2):
+def _moment(target, behavior, power=2):
     """E_μ[ρ^power]."""
-    seen = behaviour > 0
-    return float((target[seen] ** power * behaviour[seen] ** (1 - power)).sum())
+    seen = behavior > 0
+    return float((target[seen] ** power * behavior[seen] ** (1 - power)).sum())
 
 
-def _with(target, behaviour, values, power=2):
+def _with(target, behavior, values, power=2):
     """E_μ[ρ^power f] of a function f of the action."""
-    seen = behaviour > 0
-    return float((target[seen] ** power * behaviour[seen] ** (1 - power) * values[seen]).sum())
+    seen = behavior > 0
+    return float((target[seen] ** power * behavior[seen] ** (1 - power) * values[seen]).sum())
 
 
 def _square(pi, mu, r, horizon, middle=0.0, power=2):
@@ -55,7 +55,7 @@ ORDINARY = {
         (_moment(pi, mu) ** horizon - 1) * (horizon * pi @ r) ** 2
     ),
     "the squared value not taken off": _square,
-    "the value of the behaviour policy taken off": lambda pi, mu, r, horizon: (
+    "the value of the behavior policy taken off": lambda pi, mu, r, horizon: (
         _square(pi, mu, r, horizon) - (horizon * mu @ r) ** 2
     ),
     "weights not squared": lambda pi, mu, r, horizon: _square(pi, mu, r, horizon, power=1) - (horizon * pi @ r) ** 2,
@@ -67,13 +67,13 @@ PER_DECISION = {
     "steps taken for independent": lambda pi, mu, r, horizon: _each(pi, mu, r, horizon, later=0.0),
     "pairs of steps counted once": lambda pi, mu, r, horizon: _each(pi, mu, r, horizon, later=0.5),
     "one ratio too many": lambda pi, mu, r, horizon: _each(pi, mu, r, horizon, start=1),
-    "the behaviour policy's mean reward": lambda pi, mu, r, horizon: _each(pi, mu, r, horizon, value=float(mu @ r)),
+    "the behavior policy's mean reward": lambda pi, mu, r, horizon: _each(pi, mu, r, horizon, value=float(mu @ r)),
     "that of the ordinary estimate": lambda pi, mu, r, horizon: _square(pi, mu, r, horizon) - (horizon * pi @ r) ** 2,
 }
 
 WEIGHTED = {
     "that of the ordinary estimate": lambda pi, mu, r, horizon: _square(pi, mu, r, horizon) - (horizon * pi @ r) ** 2,
-    "the return counted from the behaviour's value": lambda pi, mu, r, horizon: _square(
+    "the return counted from the behavior's value": lambda pi, mu, r, horizon: _square(
         pi, mu, r, horizon, horizon * mu @ r
     ),
     "weights not squared": lambda pi, mu, r, horizon: _square(pi, mu, r, horizon, horizon * pi @ r, power=1),

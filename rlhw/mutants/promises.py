@@ -93,8 +93,8 @@ def refuses_bad_policies(weight_variance: Callable) -> None:
     half = np.array([0.5, 0.5])
     for bad in ([0.5, 0.4], [0.7, 0.7], [1.0, 1.0], [1.5, -0.5], [0.5, NAN]):
         refuses("target must", lambda p=bad: weight_variance(np.array(p), half, 2))
-        refuses("behaviour must be", lambda p=bad: weight_variance(half, np.array(p), 2))
-    refuses("behaviour must give action 1", lambda: weight_variance(half, np.array([1.0, 0.0]), 2))
+        refuses("behavior must be", lambda p=bad: weight_variance(half, np.array(p), 2))
+    refuses("behavior must give action 1", lambda: weight_variance(half, np.array([1.0, 0.0]), 2))
     three = np.array([0.5, 0.3, 0.2])
     refuses("target and", lambda: weight_variance(half, three, 2), lambda: weight_variance(three, half, 2))
     refuses("horizon", *(lambda t=t: weight_variance(half, half, t) for t in (0, -1)))
@@ -103,7 +103,7 @@ def refuses_bad_policies(weight_variance: Callable) -> None:
 
 def refuses_bad_policies_of(variance: Callable) -> None:
     """The same guards, in a function that also takes rewards."""
-    refuses_bad_policies(lambda target, behaviour, horizon: variance(target, behaviour, np.ones(len(target)), horizon))
+    refuses_bad_policies(lambda target, behavior, horizon: variance(target, behavior, np.ones(len(target)), horizon))
     half = np.array([0.5, 0.5])
     refuses("rewards", *(lambda n=n: variance(half, half, np.ones(n), 2) for n in (1, 3)))
 
@@ -143,6 +143,67 @@ def refuses_bad_draws(bootstrap_interval: Callable) -> None:
     assert 1.0 <= low <= high <= 2.0, "an interval of a mean lies between the two values"
 
 
+def refuses_bad_probabilities(bernoulli_kl: Callable) -> None:
+    """Both are probabilities; one number or many."""
+    refuses("p must", *(lambda p=p: bernoulli_kl(p, 0.5) for p in (-0.1, 1.1, NAN, np.array([0.5, 1.2]))))
+    refuses("q must", *(lambda q=q: bernoulli_kl(0.5, q) for q in (-0.1, 1.1, NAN, np.array([-0.2, 0.5]))))
+
+
+def refuses_bad_deviations(gaussian_kl: Callable) -> None:
+    """sd is positive and finite."""
+    refuses("sd must", *(lambda s=s: gaussian_kl(0.0, 1.0, s) for s in (0.0, -1.0, NAN, INFINITY)))
+
+
+def refuses_arms_that_look_alike(lai_robbins: Callable) -> None:
+    """An arm with a gap has a positive divergence."""
+    bad = (np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, -0.1]), np.array([0.0, NAN, 1.0]))
+    refuses("divergences", *(lambda d=d: lai_robbins(np.array([0.0, 0.3, 0.2]), d) for d in bad))
+
+
+def refuses_bad_decays(decaying_epsilon: Callable) -> None:
+    """c is positive and finite."""
+    refuses("c must", *(lambda c=c: decaying_epsilon(3, c) for c in (0.0, -1.0, NAN, INFINITY)))
+
+
+def refuses_bad_gaps(auer_epsilon: Callable) -> None:
+    """The gap lies in (0, 1], and 1 itself is fine, which the law shows; c is positive."""
+    refuses("gap must", *(lambda d=d: auer_epsilon(3, c=5.0, arms=2, gap=d) for d in (0.0, -0.1, 1.1, NAN)))
+    refuses("c must", lambda: auer_epsilon(3, c=-5.0, arms=2, gap=0.5))
+
+
+def refuses_bad_steps(running_estimates: Callable) -> None:
+    """Step sizes lie in [0, 1]; 0 and 1 themselves are fine."""
+    rewards = np.array([1.0, 2.0])
+    bad = ([0.5, 1.1], [-0.1, 0.5], [0.5, NAN])
+    refuses("step_sizes", *(lambda a=a: running_estimates(rewards, np.array(a)) for a in bad))
+    assert_close(running_estimates(rewards, np.array([1.0, 0.0])), np.ones(2), "0 and 1 are step sizes")
+    assert_close(running_estimates(rewards[:1], np.array([0.5])), [0.5], "the start is 0 unless said")
+
+
+def refuses_bad_weighings(recency_weights: Callable) -> None:
+    """The same guard."""
+    refuses("step_sizes", lambda: recency_weights(np.array([0.5, 1.1])), lambda: recency_weights(np.array([-0.1])))
+
+
+def refuses_bad_errors(squared_errors: Callable) -> None:
+    """The same guard."""
+    bad = ([0.5, 1.1], [-0.1, 0.5])
+    refuses("step_sizes", *(lambda a=a: squared_errors(np.array(a), variance=1.0) for a in bad))
+
+
+def warns_of_nothing(upper_bounds: Callable) -> None:
+    """Arms never pulled, and the very first pull, divide nothing by zero and take no logarithm of it."""
+    with np.errstate(all="raise"):
+        for counts in ([0, 0], [0, 3]):
+            upper_bounds(np.zeros(2), np.array(counts), 1.0)
+
+
+def refuses_what_stands_still(best_constant_step: Callable) -> None:
+    """Without noise the best step is 1, without moves there is no best constant."""
+    bad = ((0.0, 1.0), (1.0, 0.0), (-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (NAN, 1.0))
+    refuses("variance", *(lambda v=v, d=d: best_constant_step(v, d) for v, d in bad))
+
+
 PROMISES: dict[str, Callable[[Callable], None]] = (
     {
         "check_softmax": refuses_bad_logits,
@@ -165,6 +226,16 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
         "check_frontier": refuses_bad_frontiers,
         "check_win_rate": refuses_bad_counts,
         "check_bootstrap_interval": refuses_bad_draws,
+        "check_bernoulli_kl": refuses_bad_probabilities,
+        "check_gaussian_kl": refuses_bad_deviations,
+        "check_lai_robbins": refuses_arms_that_look_alike,
+        "check_decaying_epsilon": refuses_bad_decays,
+        "check_auer_epsilon": refuses_bad_gaps,
+        "check_upper_bounds": warns_of_nothing,
+        "check_running_estimates": refuses_bad_steps,
+        "check_recency_weights": refuses_bad_weighings,
+        "check_squared_errors": refuses_bad_errors,
+        "check_best_constant_step": refuses_what_stands_still,
     }
     | decision_promises.PROMISES
     | tensor_promises.PROMISES

@@ -12,6 +12,7 @@ EVALUATION = "rlhw.evaluation"
 PREDICTION = "rlhw.temporal_difference"
 LINEAR, LEARNERS = "rlhw.function_approximation", "rlhw.linear_learning"
 EVALUATION, IMPORTANCE = "rlhw.evaluation", "rlhw.importance"
+REGRET = "rlhw.regret"
 SAMPLES, INTERVAL = f"{EVALUATION}:effective_samples", f"{EVALUATION}:bootstrap_interval"
 
 CONTROL, OFF_POLICY, EXACT = "rlhw.control", "rlhw.off_policy", "rlhw.exact_episodes"
@@ -27,6 +28,9 @@ EXPLAINED = {
         f"{LOGPROBS}:_tight_prompt_once | if cache is None or cache.get_seq_length() <= 0:",
         f"{LANGUAGE}:invert | possible = probabilities.gather(1, drawn) != 0",
         f"{LANGUAGE}:_sample | if t + 1 == steps or (count <= 0 and not _several_ranks()):",
+        f"{REGRET}:lai_robbins | worse = gaps != 0",
+        f"{REGRET}:ucb1_bound | worse = gaps[gaps != 0]",
+        f"{REGRET}:upper_bounds | return np.where(counts != 0, estimates + c * width, np.inf)",
         f"{OFF_POLICY}:check_coverage | bare = np.argwhere((target > 0) & (behavior == 0))",
         f"{OFF_POLICY}:check_coverage | bare = np.argwhere((target != 0) & (behavior <= 0))",
         f"{EXACT}:enumerate_episodes | "
@@ -34,11 +38,11 @@ EXPLAINED = {
         f"{EXACT}:weight_second_moment | "
         "square = np.divide(target**2, behavior, out=np.zeros_like(target), where=target != 0)",
         f"{EVALUATION}:best_of_n_kl | here = q != 0",
-        f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target > 0) & (behaviour <= 0))",
-        f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target != 0) & (behaviour == 0))",
+        f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target > 0) & (behavior <= 0))",
+        f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target != 0) & (behavior == 0))",
         f"{IMPORTANCE}:second_moment | taken = target != 0",
         f"{IMPORTANCE}:_tilted | "
-        "return m, np.divide(target**2, behaviour, out=np.zeros(len(target)), where=target != 0) / m",
+        "return m, np.divide(target**2, behavior, out=np.zeros(len(target)), where=target != 0) / m",
         f"{EVALUATION}:frontier | here = best != 0",
         f"{LINEAR}:_checked | if not np.all(np.isfinite(weights) & (weights >= 0)) or not np.any(weights != 0):",
         f"{EVALUATION}:attainable | if exponents.ndim != 2 or len(exponents) < 2 or exponents.shape[1] <= 0:",
@@ -69,6 +73,7 @@ EXPLAINED = {
     "does no harm: nothing is greater than the greatest.": [
         "rlhw.exploration:epsilon_soft | best = q >= q.max(axis=-1, keepdims=True)",
         f"{BANDITS}:greedy | best = estimates >= estimates.max()",
+        f"{REGRET}:explore | best = values >= values.max(axis=-1, keepdims=True)",
     ],
     "does no harm: of two axes, axis 1 is the last.": [
         f"{RANKING} | ranking.sort(+1).values, torch.arange(scores.shape[-1], device=ranking.device).expand_as(ranking)",
@@ -136,10 +141,15 @@ EXPLAINED = {
     "does no harm: what is not infinite and above zero is below infinity.": [
         f'{LANGUAGE}:_check | if not 0 < temperature != float("inf"):',
         f"{EVALUATION}:_check_beta | if not 0 < beta != math.inf:",
+        f"{REGRET}:gaussian_kl | if not 0 < sd != np.inf:",
+        f"{REGRET}:decaying_epsilon | if not 0 < c != np.inf:",
     ],
     "does no harm: where counts sum to less than zero one of them is below zero; a range never is.": [
         f"{EVALUATION}:win_rate | if n <= 0 or min(wins, losses, ties) < 0:",
         f"{INTERVAL} | if np.ptp(values) <= 0:",
+    ],
+    "does no harm: a table with a row to spare.": [
+        f"{REGRET}:expected_regret | law = np.zeros((pulls + 2,) * 3)",
     ],
     "does no harm: one resample more or less.": [
         f"{INTERVAL} | found = bootstrap((values,), statistic, n_resamples= 5001, confidence_level=confidence, rng=rng)",

@@ -8,7 +8,6 @@ import pytest
 
 from rlhw.clinic import NAMES
 from rlhw.clinic.cases import CASES
-from rlhw.clinic.diagnosis import curves
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "book" / "clinic.md").read_text(encoding="utf8")
@@ -35,14 +34,6 @@ def test_the_page_has_the_hints_the_diagnosis_and_the_patch(case):
     assert f"`{case.patch}`" in text
     open_text = text.split("{dropdown} The diagnosis")[0]
     assert case.name.lower() not in open_text.lower(), "the name stands where everybody sees it"
-
-
-@cases
-def test_the_figure_is_described_with_its_panels_and_its_length(case):
-    count, length = re.search(r":alt: (\w+) curves over (\d+)", part(case.number)).groups()
-    shown = curves(case.number)
-    assert {"Four": 4, "Six": 6, "Seven": 7, "Eight": 8}[count] == len(shown.ward.panels)
-    assert {int(length)} == {len(shown.healthy[key]) for key in shown.ward.panels}
 
 
 @cases

@@ -59,6 +59,7 @@ def assert_the_same_twice(path: Path, folder: Path, threads: int) -> None:
     assert lasting(read(first)) == lasting(read(path)), "run `make notebooks`, look at the change, and commit it"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [path for path in REAL if not trains(path)], ids=lambda path: path.name)
 def test_real_notebooks_come_out_the_same(path, tmp_path):
     assert_the_same_twice(path, tmp_path, threads=2)

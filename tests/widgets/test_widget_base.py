@@ -12,18 +12,22 @@ import traitlets
 from twins import WIDGETS
 
 from rlhw.policy_gradient import sample_actions
+from rlhw.widgets.bandit_race import BanditRace
 from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.best_of_n import BestOfN
 from rlhw.widgets.bradley_terry import BradleyTerry
 from rlhw.widgets.clipped_surrogate import ClippedSurrogate
 from rlhw.widgets.dpo_loss import DPOLoss
 from rlhw.widgets.gae_weights import GAEWeights
+from rlhw.widgets.gridworld import Gridworld
+from rlhw.widgets.importance_weights import ImportanceWeights
 from rlhw.widgets.kl_estimators import KLEstimators
 from rlhw.widgets.overoptimisation import Overoptimisation
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
 from rlhw.widgets.tilted_policy import TiltedPolicy
 from rlhw.widgets.token_by_token import TokenByToken
+from rlhw.widgets.walk import Walk
 
 FOLDER = Path(__file__).parents[2] / "rlhw/widgets"
 every_widget = pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget.__name__)
@@ -89,6 +93,16 @@ def test_the_page_gets_the_ranges_that_python_declares(widget):
         (TiltedPolicy, {"rewards": [0] * 4}, "weights and rewards must have one number an answer each; got 5 and 4."),
         (DPOLoss, {"loss": "kto"}, "DPOLoss: loss must be one of 'dpo', 'ipo'; got 'kto'."),
         (DPOLoss, {"smoothing": 0.5}, "DPOLoss: smoothing must be a number from 0 to 0.4; got 0.5."),
+        (BanditRace, {"means": [0.5, 0.6]}, "BanditRace: means must be a list of 7 numbers, one an arm."),
+        (BanditRace, {"arms": 1}, "BanditRace: arms must be a whole number from 2 to 7; got 1."),
+        (BanditRace, {"c": -0.1}, "BanditRace: c must be a number from 0 to 2; got -0.1."),
+        (ImportanceWeights, {"behavior": 1.2}, "ImportanceWeights: behavior must be a number from 0 to 1; got 1.2."),
+        (ImportanceWeights, {"rewards": [1]}, "ImportanceWeights: rewards must be a list of 2 numbers, one an action."),
+        (Gridworld, {"rewards": [0] * 20}, "rewards must be a list of 18 numbers, one a cell that is no wall."),
+        (Gridworld, {"gamma": 1}, "Gridworld: gamma must be a number from 0.5 to 0.99; got 1."),
+        (Gridworld, {"sweeps": 2.5}, "Gridworld: sweeps must be a whole number from 0 to 1400; got 2.5."),
+        (Walk, {"n": 3}, "Walk: n must be one of 1, 2, 4, 8, 16; got 3."),
+        (Walk, {"run": 0}, "Walk: run must be a whole number from 1 to 50; got 0."),
         (TokenByToken, {"post": 5}, "TokenByToken: post must be one of 0, 1, 2, 3, 4; got 5."),
         (RewardCalibration, {"bins": 2.5}, "RewardCalibration: bins must be a whole number from 2 to 20; got 2.5."),
         (

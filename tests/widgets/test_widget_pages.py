@@ -18,18 +18,22 @@ from twins import WIDGETS
 
 from rlhw.widgets.aligned_tokens import DATA as ALIGNED
 from rlhw.widgets.aligned_tokens import AlignedTokens
+from rlhw.widgets.bandit_race import BanditRace
 from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.best_of_n import BestOfN
 from rlhw.widgets.bradley_terry import BradleyTerry
 from rlhw.widgets.clipped_surrogate import ClippedSurrogate
 from rlhw.widgets.dpo_loss import DPOLoss
 from rlhw.widgets.gae_weights import GAEWeights
+from rlhw.widgets.gridworld import LONGEST, Gridworld
+from rlhw.widgets.importance_weights import ImportanceWeights
 from rlhw.widgets.kl_estimators import KLEstimators
 from rlhw.widgets.overoptimisation import FARTHEST, SIZES, Overoptimisation
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
 from rlhw.widgets.tilted_policy import TiltedPolicy
 from rlhw.widgets.token_by_token import EXAMPLES, TokenByToken
+from rlhw.widgets.walk import EPISODES, Walk
 
 pytestmark = pytest.mark.browser
 
@@ -315,6 +319,25 @@ EXTREMES = [
         for one in (-5, 5)
     ),
     DPOLoss(beta=1, chosen=0, rejected=0, smoothing=0.4),
+    *(
+        BanditRace(epsilon=one, c=2 * one, greedy=one == 1, arms=arms, pulls=pulls, runs=runs, log_time=runs == 1)
+        for one in (0, 1)
+        for arms in (2, 7)
+        for pulls, runs in ((1, 1), (2000, 5))
+    ),
+    BanditRace(means=[0.95] * 7, arms=7, greedy=True, pulls=7),
+    BanditRace(means=[0.05, 0.95, 0.05, 0.05, 0.05, 0.05, 0.05], arms=7, c=2, pulls=12, log_time=True),
+    *(ImportanceWeights(target=pi, behavior=mu, horizon=t) for pi in (0, 1) for mu in (0, 0.05, 1) for t in (1, 30)),
+    ImportanceWeights(target=0.95, behavior=0.05, horizon=30, episodes=1, rewards=[-2, 2]),
+    ImportanceWeights(target=0.3, behavior=0.5, horizon=17, episodes=100, rewards=[0, 0]),
+    ImportanceWeights(target=0.6, behavior=0, horizon=5),
+    Gridworld(rewards=[10] * 18, gamma=0.99, slip=0, sweeps=LONGEST),
+    Gridworld(rewards=[-10] * 18, gamma=0.99, slip=0.8, sweeps=LONGEST),
+    Gridworld(rewards=[0] * 18, gamma=0.5, sweeps=LONGEST),
+    Gridworld(gamma=0.5, slip=0, sweeps=0),
+    Walk(states=11, n=16, step_size=0.5, run=50, episodes=EPISODES, moves=1000),
+    Walk(states=11, n=1, step_size=0.01, run=1, episodes=0, moves=0),
+    Walk(states=5, n=16, episodes=0, moves=1),
 ]
 
 

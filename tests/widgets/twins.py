@@ -13,18 +13,22 @@ from unittest import mock
 import numpy as np
 
 from rlhw.widgets.aligned_tokens import AlignedTokens
+from rlhw.widgets.bandit_race import BanditRace
 from rlhw.widgets.baseline_estimates import BaselineEstimates
 from rlhw.widgets.best_of_n import BestOfN
 from rlhw.widgets.bradley_terry import BradleyTerry
 from rlhw.widgets.clipped_surrogate import ClippedSurrogate
 from rlhw.widgets.dpo_loss import DPOLoss
 from rlhw.widgets.gae_weights import GAEWeights
+from rlhw.widgets.gridworld import Gridworld
+from rlhw.widgets.importance_weights import ImportanceWeights
 from rlhw.widgets.kl_estimators import KLEstimators
 from rlhw.widgets.overoptimisation import Overoptimisation
 from rlhw.widgets.reward_calibration import RewardCalibration
 from rlhw.widgets.softmax_policy import SoftmaxPolicy
 from rlhw.widgets.tilted_policy import TiltedPolicy
 from rlhw.widgets.token_by_token import TokenByToken
+from rlhw.widgets.walk import Walk
 
 WIDGETS = (
     SoftmaxPolicy,
@@ -40,6 +44,10 @@ WIDGETS = (
     GAEWeights,
     TiltedPolicy,
     DPOLoss,
+    BanditRace,
+    ImportanceWeights,
+    Gridworld,
+    Walk,
 )
 RELATIVE = 1e-12
 LAST_PLACES = 1e-14
@@ -194,6 +202,76 @@ def inverted(search: Callable, law: list[float], uniforms: list[float]) -> np.nd
     return np.minimum(search(np.cumsum(law), uniforms, side="right"), len(law) - 1)
 
 
+def grid_model(gridworld: Callable, layout: list[str], slip: float, rewards: list[float]) -> dict[str, np.ndarray]:
+    mdp = gridworld(tuple(layout), gamma=0.5, step_reward=0.0, slip=slip, cell_rewards=np.array(rewards))
+    return {"transitions": mdp.transitions, "rewards": mdp.rewards}
+
+
+def on_mdp(function: Callable, transitions: list, rewards: list, gamma: float, values: list[float]) -> np.ndarray:
+    from rlhw.mdp import MDP
+
+    start = np.full(len(rewards), 1 / len(rewards))
+    return function(MDP(np.array(transitions), np.array(rewards), gamma, start), np.array(values))
+
+
+def farthest(norm: Callable, first: list[float], second: list[float]) -> float:
+    return norm(np.subtract(first, second), np.inf)
+
+
+def uniforms(state: type, seed: int, count: int) -> np.ndarray:
+    return state(seed).random_sample(count)
+
+
+def walks(random_walk: Callable, states: int, seed: int, count: int) -> list[list[int]]:
+    """Walks of the model under the uniform policy, its action drawn by one uniform number a step."""
+    from rlhw.mdp import invert, uniform_policy
+
+    mdp, draw = random_walk(states), function("numpy.random:RandomState")(seed).random_sample
+    law, found = np.cumsum(uniform_policy(mdp), axis=1), []
+    for _ in range(count):
+        walk = np.flatnonzero(mdp.start)
+        while not mdp.terminal[walk[-1]]:
+            action = invert(law[walk[-1:]], draw(1))
+            walk = np.append(walk, mdp.step(walk[-1:], action, np.array([0.5]))[1])
+        found.append(walk.tolist())
+    return found
+
+
+def walk_values(random_walk: Callable, states: int) -> np.ndarray:
+    """v of the uniform policy as the solution of its linear equations."""
+    mdp = random_walk(states)
+    inner = slice(1, states + 1)
+    chain = mdp.transitions.mean(axis=1)[inner, inner]
+    return np.pad(np.linalg.solve(np.eye(states) - chain, mdp.rewards.mean(axis=1)[inner]), 1)
+
+
+def learned(prediction: Callable, walk: list[int], values: list[float], step: float, **how: object) -> np.ndarray:
+    """The values after one walk, which pays 1 at an end on the right."""
+    from rlhw.mdp import Episodes
+
+    moves = len(walk) - 1
+    rewards = np.zeros((1, moves))
+    rewards[0, -1] = walk[-1] == len(values) - 1
+    episode = Episodes(np.array([walk]), np.zeros((1, moves), int), rewards, np.ones((1, moves), bool))
+    (table,) = prediction([episode], np.array(values), 1.0, lambda visits: step, **how)
+    return table[0]
+
+
+def n_step(n_step_td: Callable, walk: list[int], values: list[float], step: float, n: int, moves: int) -> np.ndarray:
+    """By n steps; TD(0) has a function of its own, which also learns from the first moves of a walk."""
+    if n == 1:
+        return learned(function("rlhw.temporal_difference:td_prediction"), walk[: moves + 1], values, step)
+    return learned(n_step_td, walk, values, step, n=n)
+
+
+def every_visit(mc_prediction: Callable, *point: object) -> np.ndarray:
+    return learned(mc_prediction, *point, every_visit=True)
+
+
+def inner_error(norm: Callable, values: list[float], exact: list[float]) -> float:
+    return norm(np.subtract(values, exact)[1:-1]) / np.sqrt(len(values) - 2)
+
+
 def reward_at(frontier: Callable, law: list[float], rewards: list[float], kl: float) -> float:
     """The frontier's reward at this KL, by scipy's root finder."""
     from scipy.optimize import brentq
@@ -203,6 +281,32 @@ def reward_at(frontier: Callable, law: list[float], rewards: list[float], kl: fl
         return at, reward
 
     return point(brentq(lambda power: point(power)[0] - kl, -3, 9, xtol=1e-14, rtol=1e-14))[1]
+
+
+def played(play: Callable, means: list[float], epsilon: float, c: float, pulls: int, seed: int) -> dict[str, object]:
+    """The parts of one play of arms that pay 0 or 1, by name, with the numbers that RandomState(seed) would give."""
+    from rlhw.bandits import BernoulliBandit
+    from rlhw.regret import rule
+
+    bits = np.random.MT19937()
+    bits.state = np.random.RandomState(seed).get_state(legacy=False)  # the generator of the page
+    one = play(BernoulliBandit(np.array(means)), rule(c=c, epsilon=lambda _: epsilon), pulls, np.random.Generator(bits))
+    return {"actions": one.actions, "rewards": one.rewards, "regret": one.regret}
+
+
+def counted(binomial: object, probability: float, horizon: int) -> np.ndarray:
+    return binomial.pmf(np.arange(horizon + 1), horizon, probability)
+
+
+def weights_by_count(weigh: Callable, target: list[float], behavior: list[float], horizon: int) -> np.ndarray:
+    """The last weight of episodes that took the first action 0 to T times."""
+    rows = np.tri(horizon + 1, horizon, -1, dtype=int)  # row k: k ones, which stand for the first action
+    return weigh(*(np.where(rows == 1, policy[0], policy[1]) for policy in (target, behavior)))[:, -1]
+
+
+def undiscounted(estimate: Callable, weights: list[list[float]], rewards: list[list[float]]) -> object:
+    """An estimate from episodes whose value is that of the plain sum of rewards."""
+    return estimate(np.array(weights), np.array(rewards), 1.0)
 
 
 @dataclass(frozen=True)
@@ -392,6 +496,114 @@ def rewards_of(rng: np.random.Generator) -> tuple:
     return logprobs, reference, beta
 
 
+def arms(rng: np.random.Generator) -> list[float]:
+    """Chances of two to six arms that pay 0 or 1; some arms may be equally good."""
+    return rng.choice(np.round(rng.uniform(0.02, 0.98, 6), 3), size=rng.integers(2, 7)).tolist()
+
+
+def values_epsilon(rng: np.random.Generator) -> tuple:
+    """Values with ties or without, and ε."""
+    return rng.choice(rng.standard_normal(4), size=rng.integers(2, 8)).tolist(), share(rng)
+
+
+def estimates_counts_c(rng: np.random.Generator) -> tuple:
+    """What is known of arms that were all pulled."""
+    counts = rng.integers(1, 500, size=rng.integers(2, 7))
+    return rng.random(len(counts)).tolist(), counts.tolist(), float(rng.uniform(0, 3))
+
+
+def race(rng: np.random.Generator) -> tuple:
+    """Arms, a rule that explores by chance or by bounds, pulls and a seed."""
+    by_chance, by_bounds = (share(rng), 0.0), (0.0, float(rng.uniform(0, 2)))
+    rule = by_chance if rng.random() < 0.5 else by_bounds
+    return arms(rng), *rule, int(rng.integers(1, 40)), int(rng.integers(100_000))
+
+
+def costs_divergences(rng: np.random.Generator) -> tuple:
+    """Gaps, one of them 0, and a divergence for each arm that is not best."""
+    costs = rng.uniform(0, 2, 5) * (np.arange(5) != rng.integers(5))
+    return costs.tolist(), np.where(costs > 0, 10 ** rng.uniform(-3, 1, 5), 0.0).tolist()
+
+
+def two_positive_policies(rng: np.random.Generator, most: int = 5) -> tuple:
+    """A target that may leave actions out, and a behavior that takes them all."""
+    target = rng.dirichlet(np.ones(rng.integers(2, most + 1)))
+    target[1:] *= rng.random(len(target) - 1) > 1 / 6
+    behavior = 0.1 / len(target) + 0.9 * rng.dirichlet(np.ones(len(target)))
+    return (target / target.sum()).tolist(), behavior.tolist()
+
+
+def policies_horizon(rng: np.random.Generator) -> tuple:
+    return *two_positive_policies(rng), int(rng.integers(1, 31))
+
+
+def two_actions_horizon(rng: np.random.Generator) -> tuple:
+    return *two_positive_policies(rng, most=2), int(rng.integers(1, 31))
+
+
+def policies_rewards_horizon(rng: np.random.Generator) -> tuple:
+    target, behavior, horizon = policies_horizon(rng)
+    return target, behavior, rng.normal(size=len(target)).tolist(), horizon
+
+
+def chances_taken(rng: np.random.Generator) -> tuple:
+    """The probabilities that two policies gave to the actions of some episodes; the target may never take one."""
+    shape = rng.integers(1, 9, size=2)
+    return (rng.random(shape) * (rng.random(shape) > 0.05)).tolist(), rng.uniform(0.05, 1, shape).tolist()
+
+
+def weights_rewards(rng: np.random.Generator) -> tuple:
+    shape = rng.integers(1, 9, size=2)
+    return rng.exponential(size=shape).tolist(), rng.normal(size=shape).tolist()
+
+
+def near_square(target: list[float], behavior: list[float], rewards: list[float], horizon: int) -> float:
+    """What rounding can do to a variance: some last places of the mean square, from which a square is taken off."""
+    moment = sum(p * p / q for p, q in zip(target, behavior, strict=True)) ** horizon
+    return 10 * LAST_PLACES * moment * (horizon * float(np.max(np.abs(rewards)))) ** 2
+
+
+def layout(rng: np.random.Generator) -> list[str]:
+    """Up to five rows and columns of floor, walls and ends, at least one floor and one end among them."""
+    signs = rng.choice(list("..##G"), size=rng.integers(2, 6, size=2))
+    signs[0, 0], signs[-1, -1] = rng.permutation(["G", "."])
+    return ["".join(row) for row in signs]
+
+
+def layout_slip_rewards(rng: np.random.Generator) -> tuple:
+    rooms = layout(rng)
+    return rooms, share(rng), numbers(rng, sum(sign != "#" for row in rooms for sign in row))
+
+
+def decision_process(rng: np.random.Generator) -> tuple:
+    """A random model, its last action now and then a copy of its first, with a discount and values."""
+    states, actions = rng.integers(1, 7, size=2)
+    transitions, rewards = (
+        rng.dirichlet(np.full(states, 0.5), size=(states, actions)),
+        rng.normal(size=(states, actions)),
+    )
+    if rng.random() < 0.5:
+        transitions[:, -1], rewards[:, -1] = transitions[:, 0], rewards[:, 0]
+    return transitions.tolist(), rewards.tolist(), float(rng.uniform(0, 0.999)), numbers(rng, states)
+
+
+def walk_values_step(rng: np.random.Generator) -> tuple:
+    """A walk on one to nine states, any values before it, and a step size."""
+    states = int(rng.integers(1, 10))
+    walk = [int(rng.integers(1, states + 1))]
+    while 0 < walk[-1] <= states:
+        walk.append(walk[-1] + int(rng.choice([-1, 1])))
+    return walk, rng.normal(size=states + 2).tolist(), float(rng.uniform(0.01, 0.9))
+
+
+def walk_values_step_n_moves(rng: np.random.Generator) -> tuple:
+    """TD(0) on the first moves of a walk or on all, n steps on all."""
+    walk, values, step = walk_values_step(rng)
+    if rng.random() < 0.7:
+        return walk, values, step, 1, int(rng.integers(1, len(walk) + 1))
+    return walk, values, step, int(rng.integers(2, 20)), len(walk) - 1
+
+
 def near_pairs(*point: object) -> float:
     """What rounding can do to β times a difference of log-probabilities, or to its square."""
     *logprobs, beta = point[:5]
@@ -468,6 +680,40 @@ TWINS = {
     "dpoGradient": Twin(pairs_smoothing, near_pairs, pair_gradient),
     "ipoGradient": Twin(pairs, near_pairs, pair_gradient),
     "smoothedOptimum": Twin(lambda rng: (float(rng.uniform(0.5, 1)),), lambda share: LAST_PLACES),
+    "explore": Twin(values_epsilon, lambda *_: LAST_PLACES),
+    "upperBounds": Twin(estimates_counts_c),
+    "gaps": Twin(lambda rng: (arms(rng),)),
+    "regret": Twin(lambda rng: (numbers(rng, 4), actions(rng, 4)), lambda means, _: 40 * largest(means)),
+    "play": Twin(race, lambda *_: 40 * LAST_PLACES, played),
+    # near q a divergence is what is left of two terms that cancel
+    "bernoulliKL": Twin(lambda rng: (arms(rng), float(rng.uniform(0.02, 0.98))), lambda *_: 10 * LAST_PLACES),
+    "laiRobbins": Twin(costs_divergences),
+    "growth": Twin(
+        lambda rng: (float(rng.uniform(0, 50)), rng.integers(1, 3000, 20).tolist()), call=lambda log, c, t: c * log(t)
+    ),
+    "countLaw": Twin(lambda rng: (share(rng), int(rng.integers(1, 31))), lambda *_: 1e-300, counted),
+    "weightsByCount": Twin(two_actions_horizon, call=weights_by_count),
+    "weightVariance": Twin(policies_horizon, lambda *_: LAST_PLACES),
+    "ordinaryVariance": Twin(policies_rewards_horizon, near_square),
+    "weightedVariance": Twin(policies_rewards_horizon, near_square),
+    "perDecisionVariance": Twin(policies_rewards_horizon, near_square),
+    "importanceWeights": Twin(chances_taken),
+    "ordinaryEstimates": Twin(weights_rewards, lambda w, r: 10 * largest(w, r), undiscounted),
+    "perDecisionEstimates": Twin(weights_rewards, lambda w, r: 10 * largest(w, r), undiscounted),
+    "weightedEstimate": Twin(weights_rewards, lambda w, r: 100 * largest(r), undiscounted),
+    # a sum of three chances, in another order
+    "gridModel": Twin(layout_slip_rewards, lambda rooms, slip, rewards: largest(rewards, 1.0), grid_model),
+    "actionValues": Twin(decision_process, lambda p, r, gamma, v: 10 * largest(r, v), on_mdp),
+    "bellmanOptimality": Twin(decision_process, lambda p, r, gamma, v: 10 * largest(r, v), on_mdp),
+    "greedyPolicy": Twin(decision_process, call=on_mdp),
+    "errorBound": Twin(lambda rng: (float(rng.uniform(0, 0.999)), float(rng.exponential()))),
+    "greatestChange": Twin(lambda rng: (numbers(rng, 9), numbers(rng, 9)), call=farthest),
+    "uniformNumbers": Twin(lambda rng: (int(rng.integers(2**32)), int(rng.integers(1, 1000))), call=uniforms),
+    "randomWalks": Twin(lambda rng: tuple(map(int, (rng.integers(1, 12), rng.integers(2**32), 3))), call=walks),
+    "exactValues": Twin(lambda rng: (int(rng.integers(1, 30)),), lambda states: states**2 * LAST_PLACES, walk_values),
+    "nStepTD": Twin(walk_values_step_n_moves, lambda walk, v, *_: len(walk) * largest(v, 1.0), n_step),
+    "monteCarlo": Twin(walk_values_step, lambda walk, v, step: len(walk) * largest(v, 1.0), every_visit),
+    "rootMeanSquare": Twin(lambda rng: (numbers(rng, 9), numbers(rng, 9)), call=inner_error),
     "calibration": Twin(margins_votes_bins, lambda m, votes, bins: LAST_PLACES, curve_on_votes),
 }
 
@@ -485,10 +731,12 @@ def in_python(name: str, address: str, points: list[tuple]) -> list:
 
 
 def close(left: object, right: object, floor: float) -> bool:
-    """Whether two answers agree: numbers, arrays of one shape, or records with the same parts."""
+    """Whether two answers agree: numbers, arrays of one shape, lists of lists, or records with the same parts."""
     if isinstance(left, dict) or isinstance(right, dict):
         same = isinstance(left, dict) and isinstance(right, dict) and left.keys() == right.keys()
         return same and all(close(left[part], right[part], floor) for part in left)
+    if isinstance(left, list) and isinstance(right, list) and isinstance(left[0], list):  # of different lengths
+        return len(left) == len(right) and all(map(close, left, right, [floor] * len(left)))
     return np.shape(left) == np.shape(right) and np.allclose(left, right, rtol=RELATIVE, atol=floor, equal_nan=False)
 
 
