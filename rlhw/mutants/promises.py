@@ -10,6 +10,7 @@ import numpy as np
 
 from rlhw.laws import assert_close
 from rlhw.mutants import decision_promises, linear_promises, model_promises, prediction_promises, tensor_promises
+from rlhw.mutants.control_promises import CONTROL_PROMISES
 from rlhw.mutants.refusals import refuses
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -239,6 +240,7 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
     | decision_promises.PROMISES
     | tensor_promises.PROMISES
     | model_promises.PROMISES
+    | CONTROL_PROMISES
     | prediction_promises.PROMISES
     | linear_promises.PROMISES
 )
