@@ -17,6 +17,7 @@ from rlhw.dynamic_programming import (
     value_iteration,
 )
 from rlhw.mdp import MDP, uniform_policy
+from rlhw.widgets.gridworld import LAYOUT, REWARDS
 from rlhw.worlds import gridworld, random_mdp
 from tests.test_prose_numbers import text_of
 
@@ -146,16 +147,26 @@ def test_a_sweep_that_uses_new_values_at_once_contracts_to_the_same_limit():
     np.testing.assert_allclose(v, policy_iteration(mdp)[0], atol=1e-9)
 
 
-def test_after_five_sweeps_those_within_five_steps_know_of_the_goal():
-    assert "exactly those cells know of the goal that are at most five steps away" in text_of(CHAPTER)
-    reward = np.zeros(30)
-    reward[17] = 1.0
-    layout = ("......", "......", ".....G", "......", "......")
-    mdp, v = gridworld(layout, gamma=0.9, step_reward=0.0, cell_rewards=reward), np.zeros(30)
-    for _ in range(5):
-        v = bellman_optimality(mdp, v)
-    steps = np.array([abs(n // 6 - 2) + abs(n % 6 - 5) for n in range(30)])
-    np.testing.assert_array_equal(v > 0, (steps >= 1) & (steps <= 5))
+def test_what_the_answer_says_of_the_gridworld():
+    text = text_of(CHAPTER)
+    assert "Entering the upper end pays 5; entering the lower one, a pit, costs 5. One move in five slips" in text
+    assert "two to its left, two below it" in text
+    assert "Up, for $\\gamma = 0.9$, though one time in ten that slips into the pit" in text
+    assert "runs *against the wall on its left*" in text
+    signs = [(i, j) for i, row in enumerate(LAYOUT) for j, sign in enumerate(row) if sign != "#"]
+    best, two, left_of_the_pit = (0, 4), np.zeros(len(signs)), signs.index((1, 2))
+    arrows = {}
+    for gamma in (0.9, 0.99):
+        world = gridworld(LAYOUT, gamma=gamma, step_reward=0.0, slip=0.2, cell_rewards=np.array(REWARDS, dtype=float))
+        arrows[gamma] = greedy_policy(world, policy_iteration(world)[0])[left_of_the_pit].tolist()
+    for _ in range(2):
+        two = bellman_optimality(world, two)
+    assert {signs[n] for n in np.flatnonzero(two > 0)} == {(0, 2), (0, 3), (1, 4), (2, 4)}
+    assert best not in {signs[n] for n in np.flatnonzero(two > 0)}
+    assert arrows == {0.9: [1, 0, 0, 0], 0.99: [0, 0, 0, 1]}, "up; left"
+    pit = signs.index((1, 3))
+    assert world.transitions[left_of_the_pit, 0, pit] == pytest.approx(0.1)
+    assert world.transitions[left_of_the_pit, 3, pit] == 0
 
 
 def test_without_a_discount_the_way_out_has_many_fixed_points():

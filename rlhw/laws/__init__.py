@@ -19,6 +19,16 @@ from rlhw.laws.actor_critic import (
 )
 from rlhw.laws.bandits import check_epsilon_greedy, check_greedy, check_regret, check_ucb
 from rlhw.laws.comparisons import check_bradley_terry_loss, check_pairwise_loss, check_plackett_luce_loss
+from rlhw.laws.control import (
+    check_expected_sarsa,
+    check_expected_sarsa_target,
+    check_first_visit_returns,
+    check_mc_control,
+    check_q_learning,
+    check_q_learning_target,
+    check_sarsa,
+    check_sarsa_target,
+)
 from rlhw.laws.dynamic_programming import (
     check_action_values,
     check_bellman_expectation,
@@ -41,6 +51,7 @@ from rlhw.laws.evaluation import (
     check_tilted,
     check_win_rate,
 )
+from rlhw.laws.exploration import check_epsilon_soft, check_inverse_visits, check_power, check_softened
 from rlhw.laws.function_approximation import (
     check_bellman_error,
     check_gradient_correction,
@@ -66,6 +77,19 @@ from rlhw.laws.language_models import (
     check_response_states,
     check_reward_model,
     check_sequence_logprobs,
+)
+from rlhw.laws.off_policy import (
+    check_corrected_error,
+    check_corrected_target,
+    check_enumerate_episodes,
+    check_importance_weights,
+    check_mean_and_variance,
+    check_off_policy_td,
+    check_ordinary_importance_sampling,
+    check_per_decision_importance_sampling,
+    check_weight_second_moment,
+    check_weighted_importance_sampling,
+    check_weighted_mean_and_variance,
 )
 from rlhw.laws.oracles import (
     TOLERANCE,

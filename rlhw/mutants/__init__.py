@@ -16,12 +16,15 @@ from rlhw.mutants import (
     actor_critic,
     bandits,
     comparisons,
+    control,
     dynamic_programming,
     evaluation,
+    exploration,
     function_approximation,
     importance,
     language_models,
     linear_learning,
+    off_policy,
     policy_gradient,
     policy_optimization,
     preference_optimization,
@@ -55,6 +58,9 @@ CHAPTERS = (
     importance,
     regret,
     running_means,
+    exploration,
+    control,
+    off_policy,
 )
 LEAST_SHARE = 0.9
 NOT_RUN = (

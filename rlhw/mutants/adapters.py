@@ -10,6 +10,7 @@ import numpy as np
 
 from rlhw.laws import as_numpy
 from rlhw.mdp import MDP, Episodes
+from rlhw.mutants.control_adapters import CONTROL_ADAPTERS
 
 
 def with_batch(fn: Callable) -> Callable:
@@ -176,3 +177,4 @@ ADAPTERS: dict[str, Callable[[Callable], Callable]] = {
     "check_td_lambda": side_by_side,
     "check_on_policy_weights": with_process,
 }
+ADAPTERS |= CONTROL_ADAPTERS

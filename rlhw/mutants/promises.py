@@ -17,6 +17,7 @@ from rlhw.mutants import (
     prediction_promises,
     tensor_promises,
 )
+from rlhw.mutants.control_promises import CONTROL_PROMISES
 from rlhw.mutants.refusals import refuses
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -246,6 +247,7 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
     | decision_promises.PROMISES
     | tensor_promises.PROMISES
     | model_promises.PROMISES
+    | CONTROL_PROMISES
     | actor_critic_promises.PROMISES
     | prediction_promises.PROMISES
     | linear_promises.PROMISES

@@ -13,6 +13,8 @@ DYNAMIC, PREDICTION = "rlhw.dynamic_programming", "rlhw.temporal_difference"
 LINEAR, LEARNERS = "rlhw.function_approximation", "rlhw.linear_learning"
 SAMPLES, INTERVAL = f"{EVALUATION}:effective_samples", f"{EVALUATION}:bootstrap_interval"
 
+CONTROL, OFF_POLICY, EXACT = "rlhw.control", "rlhw.off_policy", "rlhw.exact_episodes"
+
 EXPLAINED = {
     "does no harm: numbers of dimensions, of pulls and of tokens, and probabilities, are never negative.": [
         f"{POLICY}:one_number | if np.ndim(baseline) > 0 or callable(baseline) or not np.isfinite(baseline):",
@@ -29,6 +31,12 @@ EXPLAINED = {
         f"{REGRET}:lai_robbins | worse = gaps != 0",
         f"{REGRET}:ucb1_bound | worse = gaps[gaps != 0]",
         f"{REGRET}:upper_bounds | return np.where(counts != 0, estimates + c * width, np.inf)",
+        f"{OFF_POLICY}:check_coverage | bare = np.argwhere((target > 0) & (behavior == 0))",
+        f"{OFF_POLICY}:check_coverage | bare = np.argwhere((target != 0) & (behavior <= 0))",
+        f"{EXACT}:enumerate_episodes | "
+        "actions, probabilities = np.zeros((len(states), 0), dtype=int), mdp.start[mdp.start != 0]",
+        f"{EXACT}:weight_second_moment | "
+        "square = np.divide(target**2, behavior, out=np.zeros_like(target), where=target != 0)",
         f"{EVALUATION}:best_of_n_kl | here = q != 0",
         f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target > 0) & (behavior <= 0))",
         f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target != 0) & (behavior == 0))",
@@ -54,12 +62,16 @@ EXPLAINED = {
         for n in (1, -1)
     ],
     "does no harm: the weights are never negative.": [
+        f"{OFF_POLICY}:weighted_importance_sampling | if not last.sum() != 0:",
+        f"{EXACT}:weighted_mean_and_variance | seen = mass != 0",
         f"{POLICY}:optimal_baseline | if weights.sum() <= 0.0:",
     ],
     "does no harm: sum and mean are zero together.": [
+        f"{OFF_POLICY}:weighted_importance_sampling | if not last.mean() > 0:",
         f"{POLICY}:optimal_baseline | if weights.mean() == 0.0:",
     ],
     "does no harm: nothing is greater than the greatest.": [
+        "rlhw.exploration:epsilon_soft | best = q >= q.max(axis=-1, keepdims=True)",
         f"{BANDITS}:greedy | best = estimates >= estimates.max()",
         f"{REGRET}:explore | best = values >= values.max(axis=-1, keepdims=True)",
     ],
@@ -125,6 +137,7 @@ EXPLAINED = {
         "logprobs = torch.ones_like(uniforms, dtype=torch.promote_types(logits.dtype, torch.float32))",
     ],
     "does no harm: a number that counts up to another never jumps over it, and none is below one.": [
+        f"{CONTROL}:_play | while len(actions) != max_steps and not np.all(mdp.terminal[states[-1]]):",
         f"{LOGPROBS}:_tight_prompt_once | if k != 1:",
         f"{LANGUAGE}:_sample | if t + 1 >= steps or (count == 0 and not _several_ranks()):",
         f"{LANGUAGE}:_several_ranks | "
