@@ -150,19 +150,22 @@ def test_a_sweep_that_uses_new_values_at_once_contracts_to_the_same_limit():
 def test_what_the_answer_says_of_the_gridworld():
     text = text_of(CHAPTER)
     assert "Entering the upper end pays 5; entering the lower one, a pit, costs 5. One move in five slips" in text
-    assert "two to its left, two below it" in text
+    assert "The four that are three steps away from the end that pays, besides those four" in text
     assert "Up, for $\\gamma = 0.9$, though one time in ten that slips into the pit" in text
     assert "runs *against the wall on its left*" in text
     signs = [(i, j) for i, row in enumerate(LAYOUT) for j, sign in enumerate(row) if sign != "#"]
-    best, two, left_of_the_pit = (0, 4), np.zeros(len(signs)), signs.index((1, 2))
+    left_of_the_pit = signs.index((1, 2))
     arrows = {}
     for gamma in (0.9, 0.99):
         world = gridworld(LAYOUT, gamma=gamma, step_reward=0.0, slip=0.2, cell_rewards=np.array(REWARDS, dtype=float))
         arrows[gamma] = greedy_policy(world, policy_iteration(world)[0])[left_of_the_pit].tolist()
-    for _ in range(2):
-        two = bellman_optimality(world, two)
-    assert {signs[n] for n in np.flatnonzero(two > 0)} == {(0, 2), (0, 3), (1, 4), (2, 4)}
-    assert best not in {signs[n] for n in np.flatnonzero(two > 0)}
+    for sweeps, steps in ((2, (1, 2)), (3, (1, 2, 3))):
+        v = np.zeros(len(signs))
+        for _ in range(sweeps):
+            v = bellman_optimality(world, v)
+        near = {cell for cell in signs if cell[0] + 4 - cell[1] in steps and cell != (1, 3)}
+        assert {signs[n] for n in np.flatnonzero(v > 0)} == near
+        assert len(near) == 4 * (sweeps - 1)
     assert arrows == {0.9: [1, 0, 0, 0], 0.99: [0, 0, 0, 1]}, "up; left"
     pit = signs.index((1, 3))
     assert world.transitions[left_of_the_pit, 0, pit] == pytest.approx(0.1)
