@@ -23,6 +23,7 @@ from benchmarks import (
     figures_b3,
     figures_b4,
     figures_b5,
+    figures_b6,
     figures_clinic,
 )
 from benchmarks.boxes import arrow, box
@@ -140,6 +141,7 @@ FIGURES |= figures_b1.FIGURES
 FIGURES |= figures_b3.FIGURES
 FIGURES |= figures_b5.FIGURES
 FIGURES |= figures_b2.FIGURES
+FIGURES |= figures_b6.FIGURES
 
 
 def write_all(folder: Path = FOLDER) -> None:

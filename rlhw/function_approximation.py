@@ -57,7 +57,7 @@ def expected_transitions(mdp: MDP, policy: Float[Array, "S A"], features: Float[
 
 
 def on_policy_weights(mdp: MDP, policy: Float[Array, "S A"]) -> Float[Array, " S"]:
-    """How often each state is met when `policy` acts for long, d_π: sums to 1, zero at the ends, dᵀP = dᵀ.
+    """The share of time in each state when `policy` acts for long: sums to 1, zero at the ends, not discounted; dᵀP = dᵀ.
 
     Where an episode ends the next one begins, at a state drawn from the start. Without an end it is the stationary
     distribution. Raises ValueError when it depends on where one starts (the chain falls into parts).

@@ -115,13 +115,15 @@ def mc_prediction(
     """
     _unit("gamma", gamma)
     for episode, tables, counts in _side_by_side(stream, values):
-        earned = returns(episode.rewards, gamma)
+        earned, learners = returns(episode.rewards, gamma), np.arange(len(tables))
+        seen = np.zeros(tables.shape, dtype=bool)
         for t in range(episode.mask.shape[1]):
-            again = (episode.states[:, :t] == episode.states[:, t : t + 1]).any(axis=1)
-            counted = episode.mask[:, t] & (every_visit | ~again)
+            here = learners, episode.states[:, t]
+            counted = episode.mask[:, t] & (every_visit | ~seen[here])
+            seen[here] = True
             _move(tables, counts, episode.states[:, t], earned[:, t], counted, step_size)
         ends = episode.states[:, -1]
-        if np.any(cut := counts[np.arange(len(ends)), ends] > 0):
+        if np.any(cut := counts[learners, ends] > 0):
             raise ValueError(
                 f"stream holds an episode that was cut in state {ends[cut.argmax()]}, which is no end: Monte Carlo needs whole "
                 "episodes. Raise max_steps, or learn by TD."

@@ -17,6 +17,7 @@ from rlhw.dynamic_programming import (
     value_iteration,
 )
 from rlhw.mdp import MDP, uniform_policy
+from rlhw.widgets.gridworld import LAYOUT, REWARDS
 from rlhw.worlds import gridworld, random_mdp
 from tests.test_prose_numbers import text_of
 
@@ -146,16 +147,29 @@ def test_a_sweep_that_uses_new_values_at_once_contracts_to_the_same_limit():
     np.testing.assert_allclose(v, policy_iteration(mdp)[0], atol=1e-9)
 
 
-def test_after_five_sweeps_those_within_five_steps_know_of_the_goal():
-    assert "exactly those cells know of the goal that are at most five steps away" in text_of(CHAPTER)
-    reward = np.zeros(30)
-    reward[17] = 1.0
-    layout = ("......", "......", ".....G", "......", "......")
-    mdp, v = gridworld(layout, gamma=0.9, step_reward=0.0, cell_rewards=reward), np.zeros(30)
-    for _ in range(5):
-        v = bellman_optimality(mdp, v)
-    steps = np.array([abs(n // 6 - 2) + abs(n % 6 - 5) for n in range(30)])
-    np.testing.assert_array_equal(v > 0, (steps >= 1) & (steps <= 5))
+def test_what_the_answer_says_of_the_gridworld():
+    text = text_of(CHAPTER)
+    assert "Entering the upper end pays 5; entering the lower one, a pit, costs 5. One move in five slips" in text
+    assert "The four that are three steps away from the end that pays, besides those four" in text
+    assert "Up, for $\\gamma = 0.9$, though one time in ten that slips into the pit" in text
+    assert "runs *against the wall on its left*" in text
+    signs = [(i, j) for i, row in enumerate(LAYOUT) for j, sign in enumerate(row) if sign != "#"]
+    left_of_the_pit = signs.index((1, 2))
+    arrows = {}
+    for gamma in (0.9, 0.99):
+        world = gridworld(LAYOUT, gamma=gamma, step_reward=0.0, slip=0.2, cell_rewards=np.array(REWARDS, dtype=float))
+        arrows[gamma] = greedy_policy(world, policy_iteration(world)[0])[left_of_the_pit].tolist()
+    for sweeps, steps in ((2, (1, 2)), (3, (1, 2, 3))):
+        v = np.zeros(len(signs))
+        for _ in range(sweeps):
+            v = bellman_optimality(world, v)
+        near = {cell for cell in signs if cell[0] + 4 - cell[1] in steps and cell != (1, 3)}
+        assert {signs[n] for n in np.flatnonzero(v > 0)} == near
+        assert len(near) == 4 * (sweeps - 1)
+    assert arrows == {0.9: [1, 0, 0, 0], 0.99: [0, 0, 0, 1]}, "up; left"
+    pit = signs.index((1, 3))
+    assert world.transitions[left_of_the_pit, 0, pit] == pytest.approx(0.1)
+    assert world.transitions[left_of_the_pit, 3, pit] == 0
 
 
 def test_without_a_discount_the_way_out_has_many_fixed_points():

@@ -8,6 +8,15 @@ they stand in. Laws of formulas call fn with arrays (`as_numpy` dresses a functi
 call it with a small model of transformers and tensors.
 """
 
+from rlhw.laws.actor_critic import (
+    check_actor_critic,
+    check_exact_advantages,
+    check_numpy_gae,
+    check_objective,
+    check_policy_gradient,
+    check_reinforce_gradients,
+    check_state_softmax,
+)
 from rlhw.laws.bandits import check_epsilon_greedy, check_greedy, check_regret, check_ucb
 from rlhw.laws.comparisons import check_bradley_terry_loss, check_pairwise_loss, check_plackett_luce_loss
 from rlhw.laws.control import (
@@ -168,3 +177,4 @@ from rlhw.laws.temporal_difference import (
     check_td_lambda,
     check_td_prediction,
 )
+from rlhw.laws.trust_region import check_fisher, check_kl_step, check_mean_kl, check_natural_gradient, check_surrogate

@@ -13,6 +13,7 @@ import numpy as np
 
 from rlhw import laws
 from rlhw.mutants import (
+    actor_critic,
     bandits,
     comparisons,
     control,
@@ -32,6 +33,7 @@ from rlhw.mutants import (
     sampling,
     sequences,
     temporal_difference,
+    trust_region,
 )
 from rlhw.mutants.adapters import ADAPTERS
 from rlhw.mutants.promises import PROMISES
@@ -48,6 +50,8 @@ CHAPTERS = (
     policy_optimization,
     preference_optimization,
     evaluation,
+    actor_critic,
+    trust_region,
     temporal_difference,
     function_approximation,
     linear_learning,

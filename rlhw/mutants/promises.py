@@ -9,7 +9,14 @@ from collections.abc import Callable
 import numpy as np
 
 from rlhw.laws import assert_close
-from rlhw.mutants import decision_promises, linear_promises, model_promises, prediction_promises, tensor_promises
+from rlhw.mutants import (
+    actor_critic_promises,
+    decision_promises,
+    linear_promises,
+    model_promises,
+    prediction_promises,
+    tensor_promises,
+)
 from rlhw.mutants.control_promises import CONTROL_PROMISES
 from rlhw.mutants.refusals import refuses
 
@@ -241,6 +248,7 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
     | tensor_promises.PROMISES
     | model_promises.PROMISES
     | CONTROL_PROMISES
+    | actor_critic_promises.PROMISES
     | prediction_promises.PROMISES
     | linear_promises.PROMISES
 )

@@ -7,12 +7,10 @@ names a mutant which no longer survives: where one of these functions changes, i
 POLICY, BANDITS = "rlhw.policy_gradient", "rlhw.bandits"
 LOGPROBS, REWARD, LANGUAGE = "rlhw.logprobs", "rlhw.reward_model", "rlhw.language_model"
 RANKING = f"{REWARD}:plackett_luce_loss"
-EVALUATION, DYNAMIC = "rlhw.evaluation", "rlhw.dynamic_programming"
-EVALUATION = "rlhw.evaluation"
-PREDICTION = "rlhw.temporal_difference"
+REGION = "rlhw.trust_region"
+EVALUATION, REGRET, IMPORTANCE = "rlhw.evaluation", "rlhw.regret", "rlhw.importance"
+DYNAMIC, PREDICTION = "rlhw.dynamic_programming", "rlhw.temporal_difference"
 LINEAR, LEARNERS = "rlhw.function_approximation", "rlhw.linear_learning"
-EVALUATION, IMPORTANCE = "rlhw.evaluation", "rlhw.importance"
-REGRET = "rlhw.regret"
 SAMPLES, INTERVAL = f"{EVALUATION}:effective_samples", f"{EVALUATION}:bootstrap_interval"
 
 CONTROL, OFF_POLICY, EXACT = "rlhw.control", "rlhw.off_policy", "rlhw.exact_episodes"
@@ -21,13 +19,15 @@ EXPLAINED = {
     "does no harm: numbers of dimensions, of pulls and of tokens, and probabilities, are never negative.": [
         f"{POLICY}:one_number | if np.ndim(baseline) > 0 or callable(baseline) or not np.isfinite(baseline):",
         f"{BANDITS}:ucb | if np.any(counts <= 0):",
-        f"{PREDICTION}:mc_prediction | if np.any(cut := counts[np.arange(len(ends)), ends] != 0):",
+        f"{PREDICTION}:mc_prediction | if np.any(cut := counts[learners, ends] != 0):",
         f"{BANDITS}:ucb | return greedy((counts <= 0).astype(float), counts)",
         f"{LOGPROBS}:masked_mean | if (counts <= 0).any():",
         f"{LOGPROBS}:whiten | if count <= 0:",
         f"{LOGPROBS}:_tight_prompt_once | if cache is None or cache.get_seq_length() <= 0:",
         f"{LANGUAGE}:invert | possible = probabilities.gather(1, drawn) != 0",
         f"{LANGUAGE}:_sample | if t + 1 == steps or (count <= 0 and not _several_ranks()):",
+        f"{REGION}:natural_gradient | return visits.sum() * np.where(visits[:, None] != 0, centred, 0.0)",
+        f"{REGION}:kl_step | if not slope != 0:",
         f"{REGRET}:lai_robbins | worse = gaps != 0",
         f"{REGRET}:ucb1_bound | worse = gaps[gaps != 0]",
         f"{REGRET}:upper_bounds | return np.where(counts != 0, estimates + c * width, np.inf)",
@@ -98,6 +98,14 @@ EXPLAINED = {
         f"{LANGUAGE}:invert | cumulative = probabilities.cumsum(1, dtype=torch.float64)",
         f"{LANGUAGE}:invert | return torch.where(possible, drawn, probabilities.argmax(+1, keepdim=True))[:, 0]",
         f"{LANGUAGE}:invert | return torch.where(possible, drawn, probabilities.argmax(1, keepdim=True))[:, 0]",
+        f"{REGION}:mean_kl | old, new = log_softmax(old_logits, axis=+1), log_softmax(new_logits, axis=-1)",
+        f"{REGION}:mean_kl | old, new = log_softmax(old_logits, axis=-1), log_softmax(new_logits, axis=+1)",
+        f"{REGION}:mean_kl | return float(visits @ np.sum(np.exp(old) * (old - new), axis=+1) / visits.sum())",
+        f"{REGION}:mean_kl | old, new = log_softmax(old_logits, axis=1), log_softmax(new_logits, axis=-1)",
+        f"{REGION}:mean_kl | old, new = log_softmax(old_logits, axis=-1), log_softmax(new_logits, axis=1)",
+        f"{REGION}:mean_kl | return float(visits @ np.sum(np.exp(old) * (old - new), axis=1) / visits.sum())",
+        f"{REGION}:kl_step | old, best = log_softmax(logits, axis=+1), direction.argmax(axis=1)",
+        f"{REGION}:kl_step | old, best = log_softmax(logits, axis=1), direction.argmax(axis=1)",
         f"{SAMPLES} | return np.exp(2 * logsumexp(exponents, axis=+1) - logsumexp(2 * exponents, axis=-1))",
         f"{SAMPLES} | return np.exp(2 * logsumexp(exponents, axis=-1) - logsumexp(2 * exponents, axis=+1))",
         f"{SAMPLES} | return np.exp(2 * logsumexp(exponents, axis=1) - logsumexp(2 * exponents, axis=-1))",
@@ -139,6 +147,7 @@ EXPLAINED = {
         "rlhw.ppo:gae | advantage = next_value = torch.zeros_like(values[..., -1])",
     ],
     "does no harm: what is not infinite and above zero is below infinity.": [
+        f"{REGION}:kl_step | if not 0 < kl != np.inf:",
         f'{LANGUAGE}:_check | if not 0 < temperature != float("inf"):',
         f"{EVALUATION}:_check_beta | if not 0 < beta != math.inf:",
         f"{REGRET}:gaussian_kl | if not 0 < sd != np.inf:",
@@ -147,6 +156,11 @@ EXPLAINED = {
     "does no harm: where counts sum to less than zero one of them is below zero; a range never is.": [
         f"{EVALUATION}:win_rate | if n <= 0 or min(wins, losses, ties) < 0:",
         f"{INTERVAL} | if np.ptp(values) <= 0:",
+    ],
+    "does no harm: a step is searched in a bracket, which may be wider, with anything above zero at its far end.": [
+        f"{REGION}:kl_step | return mean_kl(visits, logits, logits + c * direction) - kl if c != far else 1.0",
+        f"{REGION}:kl_step | return mean_kl(visits, logits, logits + c * direction) - kl if c < far else 2.0",
+        f"{REGION}:kl_step | lead = np.mean(np.exp(old) * (direction.max(axis=1, keepdims=True) - direction), axis=1)",
     ],
     "does no harm: a table with a row to spare.": [
         f"{REGRET}:expected_regret | law = np.zeros((pulls + 2,) * 3)",

@@ -57,6 +57,7 @@ EDITS = {
         ("function_approximation.py", "features - gamma * next_features)", "features + gamma * next_features)"),
         ("linear_learning.py", "ratio[..., None] * (error", "(error"),
     ],
+    "b6_actor_critic.ipynb": [("actor_critic.py", "weights = gamma ** np.arange(", "weights = 1.0 ** np.arange(")],
     "clinic.ipynb": [("ppo.py", "torch.where(mask, -beta", "torch.where(mask, beta")],
 }
 
