@@ -43,8 +43,8 @@ def cliff_routes() -> Figure:
         "middle": (epsilon_soft(soft, none), epsilon_soft(soft, some), plots.COLORS[0]),
         "edge": (epsilon_soft(best, none), epsilon_soft(best, some), plots.COLORS[1]),
     }
-    figure, axes = plt.subplots(figsize=(8.6, 3.3))
-    axes.set(xlim=(-0.6, 15.2), ylim=(3.7, -0.6), aspect="equal")
+    figure, axes = plt.subplots(figsize=(8.6, 2.5))
+    axes.set(xlim=(-0.6, 15.6), ylim=(3.6, -0.6), aspect="equal")
     axes.axis("off")
     for row, column in np.ndindex(4, 12):
         falls = row == 3 and 0 < column < 11
@@ -62,7 +62,7 @@ def cliff_routes() -> Figure:
         height = {"top": 0, "middle": 1, "edge": 2}[name]
         minus = f"{earned[name][1]:.1f}".replace("-", "−")
         text = f"{name}: {len(cells) - 1} steps\nexploring: {minus}"
-        axes.text(11.8, height, text, color=color, va="center", fontsize=10)
+        axes.text(11.8, height, text, color=color, va="center", fontsize=12)
     assert [len(route(sure)) - 1 for sure, _, _ in policies.values()] == [17, 15, 13], "the routes have these lengths"
     assert earned["middle"][1] > earned["top"][1] > earned["edge"][1], (
         "exploring, the middle is best and the edge worst"

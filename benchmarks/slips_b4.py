@@ -96,44 +96,44 @@ def of_the_others_choice(first, second) -> float:
 
 
 SLIPS = {
-    "b4_gamma_in_the_target": Slip(
+    "gamma_in_the_target": Slip(
         "value of the first of six steps of -1 with γ = 0.5, target without γ (right: with it)",
         first_step,
         wrong=lambda rewards, next_q, gamma: rewards + next_q.max(axis=1),
         right=q_learning_target,
     ),
-    "b4_one_over_episode": Slip(
+    "one_over_episode": Slip(
         "expected visits two exploratory actions deep in 10,000 episodes, ε = 1/k (right: 20/n(s))",
         visits_two_deep,
         wrong=lambda k, n: 1 / k,
         right=lambda k, n: inverse_visits(20.0)(np.asarray(n)),
         unit="visits",
     ),
-    "b4_best_to_act_by": Slip(
+    "best_to_act_by": Slip(
         "value of the 0.1-greedy policy on the cliff, by q* (right: by q of the best such policy)",
         acting,
         wrong=best_of_all,
         right=best_of_explorers,
     ),
-    "b4_two_corrections": Slip(
+    "two_corrections": Slip(
         "variance of the correction at v = 1.2, target by its ratio (right: the whole error)",
         variance_at_the_value,
         wrong=corrected_target,
         right=corrected_error,
     ),
-    "b4_no_coverage": Slip(
+    "no_coverage": Slip(
         "weighted mean of rewards 1 and 3 for π = (½, ½), behaviour (1, 0) (right: (0.9, 0.1))",
         weighted_mean,
         wrong=lambda: np.array([1.0, 0.0]),
         right=lambda: np.array([0.9, 0.1]),
     ),
-    "b4_seen_spread": Slip(
+    "seen_spread": Slip(
         "relative standard error of 1,000 episodes of 20 steps, as the sample reports it (right: exact)",
         relative_error,
         wrong=seen,
         right=exact,
     ),
-    "b4_greatest_estimate": Slip(
+    "greatest_estimate": Slip(
         "mean estimate of the greatest of two values 0, greatest of the estimates (right: by a second pair's choice)",
         mean_of_estimate,
         wrong=lambda first, second: max(first),

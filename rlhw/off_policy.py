@@ -55,7 +55,7 @@ def taken(policy: Float[Array, "S A"], episodes: Episodes) -> Float[Array, "N T"
 def importance_weights(target: Float[Array, "N T"], behavior: Float[Array, "N T"]) -> Float[Array, "N T"]:
     """ρ_{0:t} = Π_{k ≤ t} π(a_k|s_k)/μ(a_k|s_k) for every t, from the probabilities of the actions taken.
 
-    Raises ValueError where μ gave an action that was taken no probability. Source: Precup et al. (2000), section 3.
+    Raises ValueError where μ gave an action that was taken no probability. Source: Precup et al. (2000).
 
     >>> importance_weights(np.array([[0.9, 0.1, 0.9]]), np.array([[0.5, 0.5, 0.5]]))
     array([[1.8  , 0.36 , 0.648]])
@@ -80,7 +80,7 @@ def ordinary_importance_sampling(
 ) -> Float[Array, " N"]:
     """Each episode's ρ_{0:T-1} G, whose mean over μ's episodes is v_π: the whole return by the weight of the whole episode.
 
-    Source: Precup et al. (2000), section 3.1; Sutton & Barto (2018), equation 5.5.
+    Source: Precup et al. (2000); Sutton & Barto (2018), equation 5.5.
 
     >>> ordinary_importance_sampling(np.array([[2.0, 0.5]]), np.array([[1.0, 4.0]]), gamma=0.5)
     array([1.5])
@@ -93,7 +93,7 @@ def per_decision_importance_sampling(
 ) -> Float[Array, " N"]:
     """Each episode's Σ_t γᵗ ρ_{0:t} r_t, with the same mean v_π: no reward is weighted by choices made after it.
 
-    Source: Precup et al. (2000), theorem 1; Sutton & Barto (2018), section 5.9.
+    Source: Precup et al. (2000); Sutton & Barto (2018), section 5.9.
 
     >>> per_decision_importance_sampling(np.array([[2.0, 0.5]]), np.array([[1.0, 4.0]]), gamma=0.5)
     array([3.])
