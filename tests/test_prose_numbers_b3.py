@@ -75,7 +75,10 @@ def test_which_bias_is_larger():
     half = rms(lambda_moments(WALK, POLICY, HALF, 0.5)[0] - EXACT)
     assert half > 1.2 * two
     assert sum(n * 0.5 * 0.5 ** (n - 1) for n in range(1, 60)) == pytest.approx(2)
-    assert "has the larger bias and the smaller noise: half of its weight is on one step" in text_of(CHAPTER)
+    assert (
+        "has the larger bias and the smaller noise: half of its weight is on one step, which brings most of that bias"
+        in text_of(CHAPTER)
+    )
     noise = [
         np.mean(moments[1][1:-1])
         for moments in (lambda_moments(WALK, POLICY, HALF, 0.5), n_step_moments(WALK, POLICY, HALF, 2))
