@@ -1,7 +1,7 @@
 """Regret: what a rule pays for not knowing the best arm, measured on many players at once, exactly for two, and its bound.
 
 Rules here look at tables with one row a player (`bandits` has the same rules for one player), so that a race of hundreds of
-players is one loop over the pulls. Every player tries each arm once before the rule has its say.
+players is one loop over the pulls. An arm that was never pulled counts as the greatest, so exploiting tries every arm first.
 """
 
 from collections.abc import Callable
