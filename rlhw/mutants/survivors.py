@@ -151,6 +151,7 @@ EXPLAINED = {
         f"{EVALUATION}:_check_beta | if not 0 < beta != math.inf:",
         f"{REGRET}:gaussian_kl | if not 0 < sd != np.inf:",
         f"{REGRET}:decaying_epsilon | if not 0 < c != np.inf:",
+        f"{REGRET}:rule | if not 0 <= c != np.inf:",
     ],
     "does no harm: where counts sum to less than zero one of them is below zero; a range never is.": [
         f"{EVALUATION}:win_rate | if n <= 0 or min(wins, losses, ties) < 0:",
