@@ -188,14 +188,16 @@ def alike():
 def test_sign_flip(equation):
     world, logit = alike(), np.log(0.7 / 0.3)
 
-    def earned(theta):
-        return earned_in_time(world, np.tile([0.0, float(theta[0])], (3, 1)))
+    def earned(theta, gamma=0.9):
+        return earned_in_time((*world[:2], gamma, world[3]), np.tile([0.0, float(theta[0])], (3, 1)))
 
     def check(with_gamma, without):
         assert_close(with_gamma, numerical_gradient(earned, np.array([logit]))[0], "the gradient", LOOSE)
         policy = np.tile([0.3, 0.7], (3, 1))
         flat = np.array([1.0, 1.0, 0.0])[:, None] * policy * advantages_in_time(world, policy)
         assert_close(without, flat[:, 1].sum(), "the sum without gamma to the t")
+        undiscounted = numerical_gradient(lambda theta: earned(theta, gamma=1.0), np.array([logit]))[0]
+        assert_close(without, undiscounted, "here it is the gradient of the rewards without a discount", LOOSE)
         assert with_gamma > 0 > without, "the signs differ"
 
     equation.holds(check, 0.7 * 0.3 * (3.1 - 0.9 * 3.4), 0.7 * 0.3 * (3.1 - 3.4))
@@ -348,7 +350,7 @@ def test_bound(equation):
         assert closest > 0.05, "the bound is far above every error"
 
     equation.holds(check, lambda gamma, gain, change: gamma / (1 - gamma) * gain * change)
-    equation.rejects("no factor of gamma", check, lambda gamma, gain, change: 0.02 * gain * change)
+    equation.rejects("a fiftieth for the factor of gamma", check, lambda gamma, gain, change: 0.02 * gain * change)
     equation.rejects("of third order", check, lambda gamma, gain, change: gamma / (1 - gamma) * gain * change**2)
     equation.rejects("of first order", check, lambda gamma, gain, change: 20 / (1 - gamma) * change)
 
