@@ -10,6 +10,7 @@ import numpy as np
 
 from rlhw.laws import assert_close
 from rlhw.mutants import (
+    actor_critic_promises,
     decision_promises,
     linear_promises,
     model_promises,
@@ -17,6 +18,7 @@ from rlhw.mutants import (
     regret_promises,
     tensor_promises,
 )
+from rlhw.mutants.control_promises import CONTROL_PROMISES
 from rlhw.mutants.refusals import refuses
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -229,6 +231,8 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
     | decision_promises.PROMISES
     | tensor_promises.PROMISES
     | model_promises.PROMISES
+    | CONTROL_PROMISES
+    | actor_critic_promises.PROMISES
     | prediction_promises.PROMISES
     | linear_promises.PROMISES
     | regret_promises.PROMISES
