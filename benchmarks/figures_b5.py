@@ -134,7 +134,7 @@ def baird_star() -> Figure:
 
 
 def star_runs() -> Figure:
-    """Root projected Bellman error on the star against steps, one line a run: TD, TDC, and TD on-policy."""
+    """Root projected Bellman error and root value error on the star against steps, one line a run: off-policy TD and TDC."""
     transitions, ratios = star_samples(np.random.default_rng(2), CURE_STEPS, RUNS)
     begin = np.tile(STAR.w, (RUNS, 1))
     runs = {
@@ -168,6 +168,9 @@ def star_runs() -> Figure:
             assert 1.8 < values[-1].min() < values[-1].max() < 2.1, "its value error stays near 2"
         else:
             assert values[-1].min() > 10 * values[0].max(), "TD's values run away"
+            grown = [float(np.median(lines[-1]) / lines[0, 0]) for lines in (bellman, values)]
+            assert 11 < grown[0] < 13, "its projected Bellman error grows about twelvefold"
+            assert 95 < grown[1] < 115, "its value error about a hundredfold"
     for axes, title in ((left, "root projected Bellman error"), (right, "root value error")):
         axes.set(yscale="log", xlabel="steps", title=title, xlim=(0, 1420), xticks=(0, 500, 1000))
     left.set_ylabel("units of value (log scale)")

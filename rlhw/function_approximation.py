@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from rlhw.mdp import MDP
+from rlhw.mdp import MDP, check_policy
 
 Array = np.ndarray
 
@@ -40,7 +40,8 @@ def transitions_along(
 def expected_transitions(mdp: MDP, policy: Float[Array, "S A"], features: Float[Array, "S D"]) -> Transitions:
     """One row a state: h(s), the expected reward r_π(s), and the expected next features Σ_s' P_π(s, s') h(s').
 
-    Raises ValueError when an end has features other than zero: its value is known to be 0, there is nothing to fit.
+    Raises ValueError when an end has features other than zero: its value is known to be 0, there is nothing to fit; or
+    when the policy's rows are no probabilities.
 
     >>> from rlhw.mdp import uniform_policy
     >>> from rlhw.worlds import random_walk
@@ -49,6 +50,7 @@ def expected_transitions(mdp: MDP, policy: Float[Array, "S A"], features: Float[
     >>> expected_transitions(walk, uniform_policy(walk), h).next_features[:, 0]
     array([0. , 0.5, 1. , 0.5, 0. ])
     """
+    check_policy(mdp, policy)
     for state in np.flatnonzero(mdp.terminal):
         if np.any(features[state]):
             raise ValueError(f"features of state {state} must be zero: it is an end, and its value is 0.")
@@ -57,10 +59,12 @@ def expected_transitions(mdp: MDP, policy: Float[Array, "S A"], features: Float[
 
 
 def on_policy_weights(mdp: MDP, policy: Float[Array, "S A"]) -> Float[Array, " S"]:
-    """How often each state is met when `policy` acts for long, d_π: sums to 1, zero at the ends, dᵀP = dᵀ.
+    """The share of time in each state when `policy` acts for long: sums to 1, zero at the ends, not discounted; dᵀP = dᵀ.
+    """How often each state is met when `policy` acts for long, d_π: sums to 1, zero at the ends.
 
     Where an episode ends the next one begins, at a state drawn from the start. Without an end it is the stationary
-    distribution. Raises ValueError when it depends on where one starts (the chain falls into parts).
+    distribution, dᵀP = dᵀ. Raises ValueError when it depends on where one starts (the chain falls into parts), or the
+    policy's rows are no probabilities.
     Source: Sutton & Barto (2018), section 9.2.
 
     >>> from rlhw.mdp import uniform_policy
@@ -69,6 +73,7 @@ def on_policy_weights(mdp: MDP, policy: Float[Array, "S A"]) -> Float[Array, " S
     >>> on_policy_weights(walk, uniform_policy(walk)).round(3)
     array([0.  , 0.25, 0.5 , 0.25, 0.  ])
     """
+    check_policy(mdp, policy)
     kernel = np.einsum("sa,sat->st", policy, mdp.transitions)
     kernel[mdp.terminal] = mdp.start
     states = len(kernel)
@@ -169,7 +174,7 @@ def bellman_error(
     weights: Float[Array, " S"],
     w: Float[Array, " D"],
 ) -> float:
-    """Σ_s d(s) (E[δ | s])², the expected TD error squared: zero only for w with the values v_π where d(s) > 0.
+    """Σ_s d(s) (E[δ | s])², the expected TD error squared: if all d(s) > 0 zero only for w with the values v_π.
 
     It needs *expected* transitions: of sampled ones this is the mean of δ², which holds the noise of the next state too.
     Source: Sutton & Barto (2018), section 11.4.

@@ -396,6 +396,38 @@ def test_expected_path(equation):
     equation.rejects("step size left out", check, lambda a: np.eye(len(a)) - a)
 
 
+def chains_that_end(seed=25):
+    """(P among the states that are no ends, chance to end, start, Φ, d): d counts the visits of an episode, step by step."""
+    rng = np.random.default_rng(seed)
+    for states, size in ((3, 2), (5, 3)):
+        whole = rng.dirichlet(np.ones(states + 1), size=states)
+        start, kernel = rng.dirichlet(np.ones(states)), whole[:, :-1]
+        here, visits = start, np.zeros(states)
+        for _ in range(2000):
+            visits, here = visits + here, here @ kernel
+        yield kernel, rng.standard_normal((states, size)), visits / visits.sum()
+
+
+@pytest.mark.equation("eq-b5-ends", way="enumeration")
+def test_ends(equation):
+    def check(ends):
+        for kernel, features, d in chains_that_end():
+            w, matrix = np.linspace(-0.7, 0.9, features.shape[1]), 0.0
+            for s in range(len(d)):
+                after = sum(kernel[s, t] * features[t] for t in range(len(d)))  # an end has features of zero
+                matrix = matrix + d[s] * np.outer(features[s], features[s] - after)
+            v = features @ w
+            moves = sum(d[s] * kernel[s, t] * (v[s] - v[t]) ** 2 for s, t in np.ndindex(kernel.shape)) / 2
+            weights = ends(kernel, d)
+            assert np.all(weights >= -1e-9), "a term is negative"
+            assert_close(moves + weights @ v**2 / 2, w @ matrix @ w, "the squares multiplied out", TOLERANCE)
+
+    equation.holds(check, lambda p, d: 2 * d - d * p.sum(axis=1) - d @ p)
+    equation.rejects("ends left out", check, lambda p, d: 0 * d)
+    equation.rejects("only where episodes can end", check, lambda p, d: d - d * p.sum(axis=1))
+    equation.rejects("only where they begin", check, lambda p, d: d - d @ p)
+
+
 @pytest.mark.equation("eq-b5-bound", way="enumeration")
 def test_bound(equation):
     """On 200 random chains, and on a family of two states whose ratio comes close to the bound."""

@@ -166,6 +166,14 @@ def test_an_end_with_features_is_refused_by_name():
         expected_transitions(WALK, uniform_policy(WALK), features)
 
 
+def test_a_policy_that_does_not_sum_to_one_is_refused_by_its_state():
+    policy = uniform_policy(WALK)
+    policy[3] = [0.5, 0.6]
+    for refused in (lambda: expected_transitions(WALK, policy, GROUPS), lambda: on_policy_weights(WALK, policy)):
+        with pytest.raises(ValueError, match=r"policy.*3"):
+            refused()
+
+
 def test_a_policy_that_misses_states_gives_them_no_weight():
     """The second action is never taken, so state 2 is left for good."""
     transitions = np.array([[[0, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 0, 1]], [[1, 0, 0], [0, 0, 1]]], dtype=float)

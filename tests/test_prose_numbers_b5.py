@@ -43,6 +43,13 @@ def least_eigenvalues():
     return np.linalg.eigvals(matrix).real.min(), np.linalg.eigvalsh(second).min()
 
 
+def round_factor(share):
+    """By how much one backup and projection multiply a distance in the chain, states weighted (share, 1 - share)."""
+    d = np.array([share, 1 - share])
+    moved = CHAIN.gamma * CHAIN.transitions[:, 0] @ CHAIN_FEATURES
+    return float((d * CHAIN_FEATURES[:, 0]) @ moved[:, 0] / (d @ CHAIN_FEATURES[:, 0] ** 2))
+
+
 BEST = least_squares_mc(CHAIN_FEATURES, CHAIN_VALUES, WEIGHTS)
 TD = lstd(*CHAIN_EXPECTED, CHAIN.gamma, WEIGHTS)
 CLAIMS = [
@@ -52,6 +59,8 @@ CLAIMS = [
     ("the root value errors are 2.48 for TD and 1.22 for the best fit", lambda: error(BEST), 1.22, 5e-3),
     ("the weight passes 100 after 58 updates", lambda: updates_until(100), 58, 0),
     ("No value in this chain is above 4", lambda: CHAIN_VALUES.max(), 3.79, 5e-3),
+    ("(in the chain, 0.8 times)", lambda: round_factor(1 / 3), 0.8, 1e-9),
+    ("multiplies distances by 1.8", lambda: round_factor(1.0), 1.8, 1e-9),
     (r"$q = \frac{13}{21} \approx 0.62$", lambda: 13 / 21, 0.62, 5e-3),
     (r"The smallest eigenvalue of $\mathbf A$ is 0.014 here", lambda: least_eigenvalues()[0], 0.014, 5e-4),
     (r"that of $\Phi^{\mathsf T}\Xi\Phi$ is 0.24", lambda: least_eigenvalues()[1], 0.24, 5e-3),

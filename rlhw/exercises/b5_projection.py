@@ -6,7 +6,7 @@ from rlhw.exercises.question import Part, Question, Wrong
 
 TEXT = r"""
 How much farther from the truth does TD end than the best fit? Given the chain under the policy, `kernel` (S by S) and
-`rewards` (S), the discount, the features (S by D, fewer than states) and the weights `d` of the states, return
+`rewards` (S), the discount, the features (S by D, with D less than S) and the weights `d` of the states, return
 $\Vert v_\pi - \Phi w_{\mathrm{TD}}\Vert_d \,/\, \Vert v_\pi - \Pi v_\pi\Vert_d$, one number. You need $v_\pi$ from
 Bellman's equation, the best fit, and TD's fixed point. On-policy the answer is at most $1/\sqrt{1-\gamma^2}$; here
 `d` may be anything.
@@ -167,7 +167,8 @@ QUESTION = Question(
         ),
         "td transposed": Wrong(
             td_transposed,
-            "The matrix of TD's system is transposed: the features moved along stand left, the TD error's.",
+            "The matrix of TD's system is transposed. Its rows belong to the features that are moved along, its columns to the "
+            "weights in the TD error.",
         ),
     },
 )

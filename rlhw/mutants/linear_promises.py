@@ -43,11 +43,16 @@ def refuses_systems_without_a_solution(lstd: Callable) -> None:
 
 
 def refuses_chains_in_parts(on_policy_weights: Callable) -> None:
-    """Two states that each keep to themselves: the shares depend on the start."""
+    """Two states that each keep to themselves: the shares depend on the start. And a policy that sums to two."""
     from rlhw.mdp import MDP
 
     parts = MDP(np.eye(2)[:, None], np.ones((2, 1)), 0.9, np.array([0.5, 0.5]))
-    refuses("policy", lambda: on_policy_weights(parts, np.ones((2, 1))))
+    whole = MDP(np.array([[[0.0, 1.0]], [[1.0, 0.0]]]), np.ones((2, 1)), 0.9, np.array([0.5, 0.5]))
+    refuses(
+        "policy",
+        lambda: on_policy_weights(parts, np.ones((2, 1))),
+        lambda: on_policy_weights(whole, 2 * np.ones((2, 1))),
+    )
 
 
 def refuses_ragged_streams(learner: Callable) -> None:
