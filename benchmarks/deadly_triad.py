@@ -39,7 +39,7 @@ CURE_STEP, CURE_SECOND, CURE_STEPS = 0.005, 0.05, 5000
 
 
 def problems(count: int) -> Iterator[tuple[Transitions, float, np.ndarray, np.ndarray, np.ndarray]]:
-    """Random MDPs with random policies and fewer features than states: (expected transitions, γ, d_π, v_π, P_π)."""
+    """Random MDPs with random policies and fewer features than states: (expected transitions, γ, on-policy weights, v_π, P_π)."""
     rng = np.random.default_rng(0)
     for _ in range(count):
         states, gamma = int(rng.integers(3, 9)), float(rng.uniform(0.3, 0.99))

@@ -21,7 +21,9 @@ from benchmarks import (
     figures_b1,
     figures_b2,
     figures_b3,
+    figures_b4,
     figures_b5,
+    figures_b6,
     figures_clinic,
 )
 from benchmarks.boxes import arrow, box
@@ -133,11 +135,13 @@ def workflow() -> Figure:
 
 FIGURES = {"workflow": workflow, "two_loops": two_loops, "estimates": estimates, "learning": learning}
 FIGURES |= figures_03.FIGURES | figures_04.FIGURES | figures_05.FIGURES | figures_06.FIGURES
+FIGURES |= figures_b4.FIGURES
 FIGURES |= figures_07.FIGURES | figures_08.FIGURES | figures_clinic.FIGURES
 FIGURES |= figures_b1.FIGURES
 FIGURES |= figures_b3.FIGURES
 FIGURES |= figures_b5.FIGURES
 FIGURES |= figures_b2.FIGURES
+FIGURES |= figures_b6.FIGURES
 
 
 def write_all(folder: Path = FOLDER) -> None:

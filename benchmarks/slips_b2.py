@@ -99,49 +99,49 @@ def best_at_the_fork(seen: Callable[[tuple[int, ...]], object]) -> float:
 
 
 SLIPS = {
-    "b2_change_is_error": Slip(
+    "change_is_error": Slip(
         "error when sweeps stop at a change of 0.01, gamma = 0.99 (right: at gamma/(1 - gamma) times the change)",
         error_when_stopped,
         wrong=stop_at_small_change,
         right=lambda mdp, tolerance: value_iteration(mdp, tolerance)[0],
     ),
-    "b2_exactly_gamma": Slip(
+    "exactly_gamma": Slip(
         "error of the plant after ten sweeps if each took exactly the factor 0.8 (right: as it is)",
         error_after_ten,
         wrong=lambda first: 0.8**10 * first,
         right=sweep_ten,
     ),
-    "b2_solve_is_best": Slip(
+    "solve_is_best": Slip(
         "value of a small plant by a direct solve for the uniform policy (right: for the final greedy policy)",
         small_plant_worth,
         wrong=lambda mdp: solve_policy(mdp, uniform_policy(mdp)),
         right=lambda mdp: solve_policy(mdp, policy_iteration(mdp)[1]),
     ),
-    "b2_two_maxima": Slip(
+    "two_maxima": Slip(
         "value of a small plant with one maximum over rewards and another over futures (right: one over their sum)",
         small_plant_worth,
         wrong=reward_and_future_apart,
         right=lambda mdp: policy_iteration(mdp)[0],
     ),
-    "b2_greedy_without_reward": Slip(
+    "greedy_without_reward": Slip(
         "earned by going where the next state is worth most, v* known (right: reward plus gamma times that)",
         earned_by,
         wrong=lambda mdp, v: mdp.transitions @ v,
         right=action_values,
     ),
-    "b2_value_of_the_end": Slip(
+    "value_of_the_end": Slip(
         "value of the middle of a walk, gamma = 1, sweeps from 1 everywhere (right: from 0 at the ends)",
         middle_of_the_walk,
         wrong=1.0,
         right=0.0,
     ),
-    "b2_sweeps_find_the_way_out": Slip(
+    "free_staying": Slip(
         "value of the hall by sweeps from zero, staying is free, gamma = 1 (right: of the best policy that ends)",
         way_out,
         wrong=sweep_from_zero,
         right=lambda mdp: float(policy_iteration(mdp)[0][0]),
     ),
-    "b2_observation_is_state": Slip(
+    "observation_is_state": Slip(
         "best mean reward at the fork from what is seen there (right: from the whole history)",
         best_at_the_fork,
         wrong=lambda history: history[-1],

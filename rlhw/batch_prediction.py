@@ -45,13 +45,15 @@ def empirical_model(batch: Episodes, states: int) -> EmpiricalModel:
 def certainty_equivalence(batch: Episodes, states: int, gamma: float) -> Float[Array, " S"]:
     """The values of the empirical model: v = r̂ + γ P̂ v, solved. States that were never left get 0.
 
-    Raises ValueError where gamma = 1 and the batch shows no way to an end. Sutton & Barto (2018), section 6.3.
+    Raises ValueError unless gamma is in [0, 1], and where gamma = 1 and the batch shows no way to an end.
+    Sutton & Barto (2018), section 6.3.
 
     >>> states, rewards = np.array([[0, 1, 2], [1, 2, 2]]), np.array([[0.0, 1.0], [0.0, 0.0]])
     >>> batch = Episodes(states, 0 * states[:, 1:], rewards, np.array([[True, True], [True, False]]))
     >>> certainty_equivalence(batch, 3, gamma=1.0)  # state 1 earned 1 and 0; state 0 leads to it
     array([0.5, 0.5, 0. ])
     """
+    _discount(gamma)
     model = empirical_model(batch, states)
     equations = np.eye(states) - gamma * model.transitions
     if np.linalg.matrix_rank(equations) < states:
@@ -61,6 +63,8 @@ def certainty_equivalence(batch: Episodes, states: int, gamma: float) -> Float[A
 
 def batch_mc(batch: Episodes, states: int, gamma: float) -> Float[Array, " S"]:
     """The mean return over all visits of each state: what every-visit Monte Carlo settles at. 0 where there was no visit.
+
+    The episodes have to be whole: a cut one counts as if nothing came after. Raises ValueError unless gamma is in [0, 1].
 
     >>> states, rewards = np.array([[0, 1, 2], [1, 2, 2]]), np.array([[0.0, 1.0], [0.0, 0.0]])
     >>> batch = Episodes(states, 0 * states[:, 1:], rewards, np.array([[True, True], [True, False]]))
@@ -75,13 +79,15 @@ def batch_mc(batch: Episodes, states: int, gamma: float) -> Float[Array, " S"]:
 def batch_td(batch: Episodes, values: Float[Array, " S"], gamma: float, step: float, sweeps: int) -> Float[Array, " S"]:
     """TD(0) on the batch again and again: all its TD errors are added up with V held still, and V moves once a sweep.
 
-    Settles at the certainty equivalence when `step` is below one over the most visits of a state.
+    Settles at the certainty equivalence when `step` is below one over the most visits of a state. Raises ValueError unless
+    gamma is in [0, 1].
 
     >>> states, rewards = np.array([[0, 1, 2], [1, 2, 2]]), np.array([[0.0, 1.0], [0.0, 0.0]])
     >>> batch = Episodes(states, 0 * states[:, 1:], rewards, np.array([[True, True], [True, False]]))
     >>> batch_td(batch, np.zeros(3), gamma=1.0, step=0.4, sweeps=60).round(6)
     array([0.5, 0.5, 0. ])
     """
+    _discount(gamma)
     before, after, rewards = (
         batch.states[:, :-1][batch.mask],
         batch.states[:, 1:][batch.mask],
@@ -92,3 +98,8 @@ def batch_td(batch: Episodes, values: Float[Array, " S"], gamma: float, step: fl
         errors = rewards + gamma * values[after] - values[before]
         values = values + step * np.bincount(before, errors, minlength=len(values))
     return values
+
+
+def _discount(gamma: float) -> None:
+    if not 0 <= gamma <= 1:
+        raise ValueError(f"gamma must be in [0, 1]; got {gamma}.")

@@ -151,25 +151,24 @@ def _learn(
     each = np.arange(learners)
     q = np.zeros((learners, *mdp.rewards.shape))
     counts = np.zeros(q.shape, dtype=int)
-    begin = np.cumsum(mdp.start) * np.ones((learners, 1))
+    begin = np.broadcast_to(np.cumsum(mdp.start), (learners, len(mdp.start)))
 
-    def policy(states: Array) -> Array:
-        return epsilon_soft(q[each, states], epsilon(counts[each, states].sum(axis=1) + 1))
+    def act(states: Array) -> tuple[Array, Array]:
+        policy = epsilon_soft(q[each, states], epsilon(counts[each, states].sum(axis=1) + 1))
+        return policy, invert(policy.cumsum(axis=1), rng.random(learners))
 
     states = invert(begin, rng.random(learners))
-    actions = invert(policy(states).cumsum(axis=1), rng.random(learners))
+    _, actions = act(states)
     for _ in range(steps):
         rewards, next_states = mdp.step(states, actions, rng.random(learners))
-        next_policy = policy(next_states)
-        next_actions = invert(next_policy.cumsum(axis=1), rng.random(learners))
         counts[each, states, actions] += 1
-        goal = target(rewards, q[each, next_states], next_policy, next_actions)
+        policy, next_actions = act(next_states)
+        goal = target(rewards, q[each, next_states], policy, next_actions)
         q[each, states, actions] += step_size(counts[each, states, actions]) * (goal - q[each, states, actions])
         yield Step(states, actions, rewards, next_states, q.copy())
         over = mdp.terminal[next_states]
         states = np.where(over, invert(begin, rng.random(learners)), next_states)
-        fresh = invert(policy(states).cumsum(axis=1), rng.random(learners))
-        actions = np.where(over, fresh, next_actions)
+        actions = np.where(over, act(states)[1], next_actions)
 
 
 def first_visit_returns(
@@ -225,7 +224,8 @@ def mc_control(
 def _play(mdp: MDP, policies: Float[Array, "N S A"], rng: np.random.Generator, max_steps: int) -> Episodes:
     """An episode of each policy, side by side: `rlhw.mdp.episodes` for learners that differ."""
     each, laws = np.arange(len(policies)), policies.cumsum(axis=2)
-    states = [invert(np.cumsum(mdp.start) * np.ones((len(each), 1)), rng.random(len(each)))]
+    begin = np.broadcast_to(np.cumsum(mdp.start), (len(each), len(mdp.start)))
+    states = [invert(begin, rng.random(len(each)))]
     actions, rewards = [], []
     while len(actions) < max_steps and not np.all(mdp.terminal[states[-1]]):
         actions.append(invert(laws[each, states[-1]], rng.random(len(each))))

@@ -28,7 +28,7 @@ def constant(value: float) -> Schedule:
 def inverse_visits(c: float) -> Schedule:
     """min(1, c/n) at the n-th visit: an exploration that is greedy in the limit and never ends, however deep the state.
 
-    Raises ValueError unless c is positive and finite. Source: Singh et al. (2000), appendix B.
+    Raises ValueError unless c is positive and finite. Source: Singh et al. (2000).
 
     >>> inverse_visits(2.0)(np.array([1, 2, 4, 50]))
     array([1.  , 1.  , 0.5 , 0.04])

@@ -1,13 +1,14 @@
-"""Learning about one policy from another's episodes: importance weights, three estimates, their exact laws, and TD.
+"""Learning about one policy from another's episodes: importance weights, three estimates, and TD.
 
 π is the policy asked about (the target), μ the one that acted (the behaviour). Nothing here works without *coverage*: what
 π may do, μ must do sometimes. Chapter B4; the same ratio is PPO's, in chapter 6.
 """
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from rlhw.exploration import Schedule
 from rlhw.mdp import MDP, Episodes, check_policy, invert
@@ -15,6 +16,16 @@ from rlhw.mdp import MDP, Episodes, check_policy, invert
 Array = np.ndarray
 # From (values, next values, rewards, ratios, gamma) to the error that a TD step goes along.
 CorrectedError = Callable[[Array, Array, Array, Array, float], Float[Array, " N"]]
+
+
+class OffPolicyStep(NamedTuple):
+    """One step of N learners that follow the behaviour, and `values`, what each believes of the target after it."""
+
+    states: Int[Array, " N"]
+    actions: Int[Array, " N"]
+    rewards: Float[Array, " N"]
+    next_states: Int[Array, " N"]
+    values: Float[Array, "N S"]
 
 
 def check_coverage(target: Float[Array, "S A"], behavior: Float[Array, "S A"]) -> None:
@@ -44,7 +55,7 @@ def taken(policy: Float[Array, "S A"], episodes: Episodes) -> Float[Array, "N T"
 def importance_weights(target: Float[Array, "N T"], behavior: Float[Array, "N T"]) -> Float[Array, "N T"]:
     """ρ_{0:t} = Π_{k ≤ t} π(a_k|s_k)/μ(a_k|s_k) for every t, from the probabilities of the actions taken.
 
-    Raises ValueError where μ gave an action that was taken no probability. Source: Precup et al. (2000), section 3.
+    Raises ValueError where μ gave an action that was taken no probability. Source: Precup et al. (2000).
 
     >>> importance_weights(np.array([[0.9, 0.1, 0.9]]), np.array([[0.5, 0.5, 0.5]]))
     array([[1.8  , 0.36 , 0.648]])
@@ -69,7 +80,7 @@ def ordinary_importance_sampling(
 ) -> Float[Array, " N"]:
     """Each episode's ρ_{0:T-1} G, whose mean over μ's episodes is v_π: the whole return by the weight of the whole episode.
 
-    Source: Precup et al. (2000), section 3.1; Sutton & Barto (2018), equation 5.5.
+    Source: Precup et al. (2000); Sutton & Barto (2018), equation 5.5.
 
     >>> ordinary_importance_sampling(np.array([[2.0, 0.5]]), np.array([[1.0, 4.0]]), gamma=0.5)
     array([1.5])
@@ -82,7 +93,7 @@ def per_decision_importance_sampling(
 ) -> Float[Array, " N"]:
     """Each episode's Σ_t γᵗ ρ_{0:t} r_t, with the same mean v_π: no reward is weighted by choices made after it.
 
-    Source: Precup et al. (2000), theorem 1; Sutton & Barto (2018), section 5.9.
+    Source: Precup et al. (2000); Sutton & Barto (2018), section 5.9.
 
     >>> per_decision_importance_sampling(np.array([[2.0, 0.5]]), np.array([[1.0, 4.0]]), gamma=0.5)
     array([3.])
@@ -104,76 +115,6 @@ def weighted_importance_sampling(weights: Float[Array, "N T"], rewards: Float[Ar
             "weights must not all be zero: target would have made none of these episodes. Take more of them."
         )
     return float(last @ discounted_return(rewards, gamma) / last.sum())
-
-
-def enumerate_episodes(mdp: MDP, policy: Float[Array, "S A"], horizon: int) -> tuple[Float[Array, " N"], Episodes]:
-    """Every way the first `horizon` steps can go under a policy, with its probability: (probabilities, episodes).
-
-    An expectation over episodes is then a sum. Their number grows exponentially: for small models and short horizons.
-
-    >>> from rlhw.worlds import random_walk
-    >>> enumerate_episodes(random_walk(1), np.full((3, 2), 0.5), horizon=1)[0]
-    array([0.5, 0.5])
-    """
-    check_policy(mdp, policy)
-    states = np.flatnonzero(mdp.start)[:, None]
-    actions, probabilities = np.zeros((len(states), 0), dtype=int), mdp.start[states[:, 0]]
-    for _ in range(horizon):
-        # What happens after the end is nobody's choice: one continuation, action 0.
-        chosen = np.where(mdp.terminal[states[:, -1], None], np.eye(policy.shape[1])[0], policy[states[:, -1]])
-        ways = probabilities[:, None, None] * chosen[:, :, None] * mdp.transitions[states[:, -1]]
-        which, action, after = np.nonzero(ways)
-        probabilities = ways[which, action, after]
-        states = np.column_stack([states[which], after])
-        actions = np.column_stack([actions[which], action])
-    before = states[:, :-1]
-    return probabilities, Episodes(states, actions, mdp.rewards[before, actions], ~mdp.terminal[before])
-
-
-def mean_and_variance(probabilities: Float[Array, " N"], values: Float[Array, " N"]) -> tuple[float, float]:
-    """Exact mean and variance of what takes these values with these probabilities.
-
-    >>> mean_and_variance(np.array([0.5, 0.5]), np.array([1.0, 3.0]))
-    (2.0, 1.0)
-    """
-    mean = float(probabilities @ values)
-    return mean, float(probabilities @ (values - mean) ** 2)
-
-
-def weighted_mean_and_variance(
-    probabilities: Float[Array, " N"], weights: Float[Array, " N"], returns: Float[Array, " N"], samples: int
-) -> tuple[float, float]:
-    """Exact mean and variance of weighted importance sampling from `samples` independent episodes, by enumeration.
-
-    Given that some weight is not zero: without one there is no estimate. All N ** samples ways are summed.
-
-    >>> weighted_mean_and_variance(np.array([0.5, 0.5]), np.array([1.5, 0.5]), np.array([4.0, 0.0]), samples=2)
-    (2.5, 2.25...)
-    """
-    law, mass, total = np.ones(1), np.zeros(1), np.zeros(1)
-    for _ in range(samples):
-        law = np.multiply.outer(law, probabilities).ravel()
-        mass = np.add.outer(mass, weights).ravel()
-        total = np.add.outer(total, weights * returns).ravel()
-    seen = mass > 0
-    return mean_and_variance(law[seen] / law[seen].sum(), total[seen] / mass[seen])
-
-
-def weight_second_moment(mdp: MDP, target: Float[Array, "S A"], behavior: Float[Array, "S A"], horizon: int) -> float:
-    """E_μ[ρ_{0:T-1}²] of the first T = `horizon` steps; less one, it is the variance of the weight.
-
-    m ← Σ_a π(a|s)²/μ(a|s) Σ_s' p(s'|s, a) m(s'), T times from m = 1; in one state (Σ_a π²/μ)ᵀ. Raises as `check_coverage`.
-
-    >>> arm = MDP(np.ones((1, 2, 1)), np.array([[1.0, 3.0]]), 0.9, np.ones(1))
-    >>> round(weight_second_moment(arm, np.array([[0.9, 0.1]]), np.array([[0.5, 0.5]]), horizon=2), 4)
-    2.6896
-    """
-    check_coverage(target, behavior)
-    square = np.divide(target**2, behavior, out=np.zeros_like(target), where=target > 0)
-    moments = np.ones(len(mdp.start))
-    for _ in range(horizon):
-        moments = np.where(mdp.terminal, 1.0, (square * (mdp.transitions @ moments)).sum(axis=1))
-    return float(mdp.start @ moments)
 
 
 def corrected_error(values: Array, next_values: Array, rewards: Array, ratios: Array, gamma: float) -> Array:
@@ -208,29 +149,26 @@ def off_policy_td(
     learners: int,
     steps: int,
     rng: np.random.Generator,
-) -> Iterator[Float[Array, "N S"]]:
+) -> Iterator[OffPolicyStep]:
     """TD(0) for v_π from the steps of μ: v(s) ← v(s) + η error, with `corrected_error` or `corrected_target`.
 
-    Yields the values of all learners after each step, from zero on; `step_size` is asked with n(s). An episode that ends is
-    followed by the next at once. Raises ValueError as `check_coverage` and `check_policy` do.
+    Values start at zero; `step_size` is asked with n(s), this visit included. An episode that ends is followed by the next
+    at once. Raises ValueError as `check_coverage` and `check_policy` do.
 
     >>> from rlhw.exploration import power
     >>> from rlhw.worlds import random_walk
     >>> right, fair = np.array([[0.1, 0.9]] * 3), np.full((3, 2), 0.5)
     >>> how = {"error": corrected_error, "step_size": power(1.0), "learners": 1000, "steps": 100}
-    >>> *_, values = off_policy_td(random_walk(1), right, fair, **how, rng=np.random.default_rng(0))
-    >>> values.mean(axis=0).round(2)  # v = 0.9
+    >>> *_, last = off_policy_td(random_walk(1), right, fair, **how, rng=np.random.default_rng(0))
+    >>> last.values.mean(axis=0).round(2)  # v = 0.9
     array([0. , 0.9, 0. ])
     """
     for policy in (target, behavior):
         check_policy(mdp, policy)
     check_coverage(target, behavior)
-    each, values, counts = (
-        np.arange(learners),
-        np.zeros((learners, len(mdp.start))),
-        np.zeros((learners, len(mdp.start)), int),
-    )
-    begin, law = np.cumsum(mdp.start) * np.ones((learners, 1)), np.cumsum(behavior, axis=1)
+    each, values = np.arange(learners), np.zeros((learners, len(mdp.start)))
+    counts = np.zeros(values.shape, dtype=int)
+    begin, law = np.broadcast_to(np.cumsum(mdp.start), values.shape), np.cumsum(behavior, axis=1)
     states = invert(begin, rng.random(learners))
     for _ in range(steps):
         actions = invert(law[states], rng.random(learners))
@@ -239,5 +177,5 @@ def off_policy_td(
         counts[each, states] += 1
         change = error(values[each, states], values[each, after], rewards, ratios, mdp.gamma)
         values[each, states] += step_size(counts[each, states]) * change
-        yield values.copy()
+        yield OffPolicyStep(states, actions, rewards, after, values.copy())
         states = np.where(mdp.terminal[after], invert(begin, rng.random(learners)), after)

@@ -40,8 +40,8 @@ def n_step_moments(mdp: MDP, policy: Float[Array, "S A"], values: Float[Array, "
 def lambda_moments(mdp: MDP, policy: Float[Array, "S A"], values: Float[Array, " S"], lam: float) -> Moments:
     """(mean, variance) of the λ-return from each state, with V held still: the fixed point of X = r + γ ((1 - λ) V' + λ X').
 
-    λ = 1 gives v itself and the variance of the whole return. Raises ValueError unless lam is in [0, 1], and for a policy
-    that is none.
+    λ = 1 gives v itself and the variance of the whole return. Raises ValueError unless lam is in [0, 1], for a policy that is
+    none, and, when gamma and lam are 1, for one that never ends.
 
     >>> from rlhw.worlds import random_walk
     >>> from rlhw.mdp import uniform_policy
@@ -52,6 +52,8 @@ def lambda_moments(mdp: MDP, policy: Float[Array, "S A"], values: Float[Array, "
     check_policy(mdp, policy)
     if not 0 <= lam <= 1:
         raise ValueError(f"lam must be in [0, 1]; got {lam}.")
+    if mdp.gamma * lam == 1:
+        _check_ends(mdp, policy)
     inside, fixed = ~mdp.terminal, np.zeros(len(values))
 
     def solve(known: Float[Array, " S"], factor: float) -> Float[Array, " S"]:
@@ -76,7 +78,7 @@ def expected_td(
 
     A step of TD(0) is an affine map of V that depends on (s, a, s') alone. Its mean over a whole episode solves a linear
     equation: expected map from s = Σ p(a, s'|s) (expected map from s') · (this step's map). E V Vᵀ does the same with the
-    Kronecker square. Raises ValueError unless step is in [0, 1], and for a policy that is none.
+    Kronecker square. Raises ValueError unless step is in [0, 1], and for a policy that is none or never ends.
 
     >>> from rlhw.worlds import random_walk
     >>> from rlhw.mdp import uniform_policy
@@ -88,6 +90,7 @@ def expected_td(
     check_policy(mdp, policy)
     if not 0 <= step <= 1:
         raise ValueError(f"step must be in [0, 1]; got {step}.")
+    _check_ends(mdp, policy)
     size = len(values) + 1
     once = _episode_map(mdp, policy, lambda s, a, t: _td_map(mdp, step, s, a, t))
     twice = _episode_map(mdp, policy, lambda s, a, t: np.kron(*2 * (_td_map(mdp, step, s, a, t),)))
@@ -128,6 +131,17 @@ def _episode_map(
     unknown = equations[inside][:, :, inside].reshape(count, count)
     whole[inside] = np.linalg.solve(np.eye(count) - unknown, known.reshape(count, size)).reshape(-1, size, size)
     return np.einsum("s,sdf->fd", mdp.start, whole)
+
+
+def _check_ends(mdp: MDP, policy: Float[Array, "S A"]) -> None:
+    """ValueError unless the policy comes to a terminal state from each state; the sentence names one from which it does not."""
+    onward, ends = np.einsum("sa,sat->st", policy, mdp.transitions), mdp.terminal
+    for _ in onward:
+        ends = ends | (onward @ ends > 0)
+    if not ends.all():
+        raise ValueError(
+            f"policy never ends from state {int(np.argmin(ends))}: there is no whole episode. Give it a way to a terminal state."
+        )
 
 
 def _one_step(mdp: MDP, policy: Float[Array, "S A"], mean: Float[Array, " S"], square: Float[Array, " S"]) -> Moments:

@@ -1,7 +1,7 @@
 """Regret: what a rule pays for not knowing the best arm, measured on many players at once, exactly for two, and its bound.
 
 Rules here look at tables with one row a player (`bandits` has the same rules for one player), so that a race of hundreds of
-players is one loop over the pulls. Every player tries each arm once before the rule has its say.
+players is one loop over the pulls. An arm that was never pulled counts as the greatest, so exploiting tries every arm first.
 """
 
 from collections.abc import Callable
@@ -87,11 +87,13 @@ def lai_robbins(gaps: Float[Array, " A"], divergences: Float[Array, " A"]) -> fl
 def ucb1_bound(gaps: Float[Array, " A"], pulls: int) -> float:
     """UCB1's guarantee for rewards in [0, 1]: E[regret] ≤ 8 log(T) Σ 1/Δ_k + (1 + π²/3) Σ Δ_k, for every T ≥ 1.
 
-    Source: Auer, Cesa-Bianchi & Fischer (2002), theorem 1.
+    Raises ValueError unless T ≥ 1. Source: Auer, Cesa-Bianchi & Fischer (2002), theorem 1.
 
     >>> round(ucb1_bound(np.array([0.0, 0.5]), 100), 1)
     75.8
     """
+    if pulls < 1:
+        raise ValueError(f"pulls must be 1 or more; got {pulls}.")
     worse = gaps[gaps > 0]
     return float(8 * np.log(pulls) * np.sum(1 / worse) + (1 + np.pi**2 / 3) * np.sum(worse))
 
@@ -136,21 +138,29 @@ def upper_bounds(estimates: Float[Array, "*N A"], counts: Int[Array, "*N A"], c:
 def explore(values: Float[Array, "*N A"], epsilon: Float[Array, "*N"] | float = 0.0) -> Float[Array, "*N A"]:
     """Probabilities of the arms, row by row: ε/A for each, and 1 - ε shared equally by the arms with the greatest value.
 
+    Raises ValueError unless every ε is in [0, 1].
+
     >>> explore(np.array([[1.0, 3.0, 3.0], [2.0, 0.0, 1.0]]), np.array([0.3, 0.0]))
     array([[0.1 , 0.45, 0.45],
            [1.  , 0.  , 0.  ]])
     """
-    best = values == values.max(axis=-1, keepdims=True)
     epsilon = np.asarray(epsilon)[..., None]
+    if not np.all((epsilon >= 0) & (epsilon <= 1)):
+        raise ValueError(f"epsilon must be in [0, 1]; it lies between {epsilon.min()} and {epsilon.max()}.")
+    best = values == values.max(axis=-1, keepdims=True)
     return epsilon / values.shape[-1] + (1 - epsilon) * best / best.sum(axis=-1, keepdims=True)
 
 
 def rule(*, c: float = 0.0, epsilon: Schedule = lambda pull: 0.0) -> Rule:
     """The rule that takes the greatest Q + c sqrt(log t / m), and explores with probability ε(t). Without options: greedy.
 
+    Raises ValueError unless c is 0 or a positive number, and, when it is asked, unless ε(t) is in [0, 1].
+
     >>> rule(c=2**0.5)(np.array([0.5, 0.6]), np.array([2, 8]))
     array([1., 0.])
     """
+    if not 0 <= c < np.inf:
+        raise ValueError(f"c must be 0 or a positive number; got {c}.")
     return lambda estimates, counts: explore(upper_bounds(estimates, counts, c), epsilon(counts.sum(axis=-1) + 1))
 
 
@@ -179,11 +189,13 @@ def expected_regret(means: Float[Array, " 2"], rule: Rule, pulls: int) -> Float[
     """E[regret] after each pull of two arms that pay 0 or 1, exactly: a sum over all that can have happened.
 
     All a rule may look at is (pulls of arm 0, its ones, ones of arm 1); the law of these three is carried from pull to pull.
-    O(T⁴) in all, a tenth of a second for T = 40.
+    O(T⁴) in all, a tenth of a second for T = 40. Raises ValueError unless the means are two probabilities.
 
     >>> expected_regret(np.array([0.9, 0.4]), rule(), 3).round(3)
     array([0.25 , 0.5  , 0.625])
     """
+    if len(means) != 2 or not np.all((means >= 0) & (means <= 1)):
+        raise ValueError(f"means must be two probabilities, of arms that pay 0 or 1; got {means}.")
     law = np.zeros((pulls + 1,) * 3)
     law[0, 0, 0] = 1.0
     cost = np.zeros(pulls)

@@ -12,12 +12,18 @@ Array = np.ndarray
 def running_estimates(
     rewards: Float[Array, "*N T"], step_sizes: Float[Array, " T"], start: float = 0.0
 ) -> Float[Array, "*N T"]:
-    """Q_n = Q_{n-1} + α_n (R_n - Q_{n-1}) after each reward, from Q_0 = start. Raises ValueError unless 0 ≤ α ≤ 1.
+    """Q_n = Q_{n-1} + α_n (R_n - Q_{n-1}) after each reward, from Q_0 = start.
+
+    Raises ValueError unless 0 ≤ α ≤ 1 and there is one step size for each reward.
 
     >>> running_estimates(np.array([2.0, 4.0, 9.0]), np.array([1.0, 1 / 2, 1 / 3]))
     array([2., 3., 5.])
     """
     _check(step_sizes)
+    if rewards.shape[-1] != len(step_sizes):
+        raise ValueError(
+            f"step_sizes must be one for each reward; got {len(step_sizes)} for {rewards.shape[-1]} rewards."
+        )
     estimates, q = np.zeros(rewards.shape), start
     for n, step in enumerate(step_sizes):
         q = q + step * (rewards[..., n] - q)
@@ -44,12 +50,14 @@ def squared_errors(
     """E(Q_n - r_n)² after each reward: rewards of this variance around a mean r_n that moves, `drift` its variance a step.
 
     e_n = (1 - α_n)² (e_{n-1} + drift) + α_n² variance, from e_0 = `start`, the squared error of Q_0. Exact for independent noise.
-    Raises ValueError unless 0 ≤ α ≤ 1.
+    Raises ValueError unless 0 ≤ α ≤ 1 and variance, start and drift are 0 or more.
 
     >>> squared_errors(np.array([1.0, 1 / 2, 1 / 3, 1 / 4]), variance=1.0)
     array([1.        , 0.5       , 0.33333333, 0.25      ])
     """
     _check(step_sizes)
+    if not min(variance, start, drift) >= 0:
+        raise ValueError(f"variance, start and drift must be 0 or more; got {variance}, {start} and {drift}.")
     errors, e = np.zeros(len(step_sizes)), start
     for n, step in enumerate(step_sizes):
         e = (1 - step) ** 2 * (e + drift) + step**2 * variance

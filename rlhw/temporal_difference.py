@@ -12,7 +12,7 @@ Chapter B3; Sutton & Barto (2018), chapters 5, 6, 7 and 12.
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Real
 
 from rlhw.mdp import Episodes
 
@@ -20,7 +20,7 @@ Array = np.ndarray
 StepSize = Callable[[Int[Array, "*N"]], Float[Array, "*N"] | float]
 
 
-def returns(rewards: Float[Array, "*N T"], gamma: float) -> Float[Array, "*N T"]:
+def returns(rewards: Real[Array, "*N T"], gamma: float) -> Float[Array, "*N T"]:
     """G_t = r_t + γ r_{t+1} + γ² r_{t+2} + … to the end: what was really earned from each step on. Sutton & Barto, eq. 3.8.
 
     Raises ValueError unless gamma is in [0, 1].
@@ -29,6 +29,7 @@ def returns(rewards: Float[Array, "*N T"], gamma: float) -> Float[Array, "*N T"]
     array([2., 4., 8.])
     """
     _unit("gamma", gamma)
+    rewards = np.asarray(rewards, dtype=float)  # a table of whole numbers would cut the discounted sums
     found, after = np.empty_like(rewards), np.zeros_like(rewards[..., 0])
     for t in reversed(range(rewards.shape[-1])):
         found[..., t] = after = rewards[..., t] + gamma * after
@@ -36,7 +37,7 @@ def returns(rewards: Float[Array, "*N T"], gamma: float) -> Float[Array, "*N T"]
 
 
 def n_step_returns(
-    rewards: Float[Array, "*N T"], values: Float[Array, "*N T+1"], gamma: float, n: int
+    rewards: Real[Array, "*N T"], values: Real[Array, "*N T+1"], gamma: float, n: int
 ) -> Float[Array, "*N T"]:
     """n rewards, then the value: r_t + … + γ^{n-1} r_{t+n-1} + γ^n V(s_{t+n}); near the end as many rewards as there are.
 
@@ -55,7 +56,7 @@ def n_step_returns(
 
 
 def lambda_returns(
-    rewards: Float[Array, "*N T"], values: Float[Array, "*N T+1"], gamma: float, lam: float
+    rewards: Real[Array, "*N T"], values: Real[Array, "*N T+1"], gamma: float, lam: float
 ) -> Float[Array, "*N T"]:
     """G^λ_t = r_t + γ ((1 - λ) V(s_{t+1}) + λ G^λ_{t+1}): the n-step returns, averaged with weights (1 - λ) λ^{n-1}.
 
@@ -67,6 +68,7 @@ def lambda_returns(
     """
     _unit("gamma", gamma)
     _unit("lam", lam)
+    rewards = np.asarray(rewards, dtype=float)
     found, after = np.empty_like(rewards), values[..., -1]
     for t in reversed(range(rewards.shape[-1])):
         found[..., t] = after = rewards[..., t] + gamma * ((1 - lam) * values[..., t + 1] + lam * after)
@@ -74,7 +76,7 @@ def lambda_returns(
 
 
 def backward_view(
-    states: Int[Array, " _"], rewards: Float[Array, " T"], values: Float[Array, " S"], gamma: float, lam: float
+    states: Int[Array, " _"], rewards: Real[Array, " T"], values: Real[Array, " S"], gamma: float, lam: float
 ) -> Float[Array, " S"]:
     """Σ_t δ_t e_t over an episode (states "T+1"), V held still: each TD error goes to all states visited, by their traces.
 
@@ -87,7 +89,7 @@ def backward_view(
     _unit("gamma", gamma)
     _unit("lam", lam)
     errors = rewards + gamma * values[states[1:]] - values[states[:-1]]
-    traces, total = np.zeros_like(values), np.zeros_like(values)
+    traces, total = np.zeros(values.shape), np.zeros(values.shape)
     for state, error in zip(states[:-1], errors, strict=True):
         traces *= gamma * lam
         traces[state] += 1
@@ -104,8 +106,8 @@ def mc_prediction(
 ) -> Iterator[Float[Array, "N S"]]:
     """Monte Carlo: V(s_t) moves towards the return G_t, at the first visit of an episode or at every one.
 
-    Raises ValueError when gamma is not in [0, 1], and for an episode that was cut: its last state is one that was left before,
-    so its return is not known. Sutton & Barto, section 5.1.
+    Raises ValueError when gamma is not in [0, 1], and for an episode that was cut, so that its return is not known: it stops in
+    a state that some learner has left. (A cut where nobody has gone on yet looks like an end.) Sutton & Barto, section 5.1.
 
     >>> walk = Episodes(np.array([[0, 0, 1]]), np.zeros((1, 2), int), np.ones((1, 2)), np.ones((1, 2), bool))
     >>> for every in (False, True):
@@ -115,13 +117,15 @@ def mc_prediction(
     """
     _unit("gamma", gamma)
     for episode, tables, counts in _side_by_side(stream, values):
-        earned = returns(episode.rewards, gamma)
+        earned, learners = returns(episode.rewards, gamma), np.arange(len(tables))
+        seen = np.zeros(tables.shape, dtype=bool)
         for t in range(episode.mask.shape[1]):
-            again = (episode.states[:, :t] == episode.states[:, t : t + 1]).any(axis=1)
-            counted = episode.mask[:, t] & (every_visit | ~again)
+            here = learners, episode.states[:, t]
+            counted = episode.mask[:, t] & (every_visit | ~seen[here])
+            seen[here] = True
             _move(tables, counts, episode.states[:, t], earned[:, t], counted, step_size)
         ends = episode.states[:, -1]
-        if np.any(cut := counts[np.arange(len(ends)), ends] > 0):
+        if np.any(cut := counts.any(axis=0)[ends]):
             raise ValueError(
                 f"stream holds an episode that was cut in state {ends[cut.argmax()]}, which is no end: Monte Carlo needs whole "
                 "episodes. Raise max_steps, or learn by TD."

@@ -54,6 +54,18 @@ def test_with_much_data_it_is_the_value_itself():
     assert np.abs(certainty_equivalence(batch, 4, 0.7) - values).max() > 2 * gap
 
 
+def test_a_discount_outside_its_range_is_refused():
+    batch = episodes(WALK, uniform_policy(WALK), 5, np.random.default_rng(4))
+    for gamma in (-0.1, 1.1, float("nan")):
+        for call in (
+            lambda g: certainty_equivalence(batch, 7, g),
+            lambda g: batch_mc(batch, 7, g),
+            lambda g: batch_td(batch, np.zeros(7), g, 0.01, 1),
+        ):
+            with pytest.raises(ValueError, match=r"^gamma must be in \[0, 1\]; got"):
+                call(gamma)
+
+
 def test_a_batch_without_an_end_is_refused_when_nothing_is_discounted():
     states = np.array([[0, 1, 0]])
     batch = Episodes(states, np.zeros((1, 2), int), np.ones((1, 2)), np.ones((1, 2), bool))

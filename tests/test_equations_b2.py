@@ -158,32 +158,50 @@ def test_return(equation):
     equation.rejects("not discounted", check, lambda r, later: r + later)
 
 
-@pytest.mark.equation("eq-b2-v-and-q", way="enumeration")
-def test_v_and_q(equation):
-    """v and q from all episodes of nine steps, one by one; γ is small, so that what comes later is below the tolerance."""
-    rng = np.random.default_rng(5)
-    gamma = 0.05
+def small_process():
+    """Two states and a short-sighted discount: what comes after six steps is below the tolerance."""
+    rng, gamma = np.random.default_rng(5), 0.05
     mdp = MDP(rng.dirichlet(np.ones(2), (2, 2)), rng.standard_normal((2, 2)), gamma, np.array([0.3, 0.7]))
-    policy = rng.dirichlet(np.ones(2), 2)
-    rows = histories(mdp, policy, 6)
-    mean, weight = np.zeros((2, 2)), np.zeros((2, 2))
-    for states, actions, p in rows:
-        earned = sum(gamma**t * mdp.rewards[states[t], actions[t]] for t in range(6))
-        mean[states[0], actions[0]] += p * earned
+    return mdp, rng.dirichlet(np.ones(2), 2)
+
+
+def means_over_episodes(mdp, policy):
+    """(v, q) from all episodes of six steps, one by one: the mean return by first state, and by first state and action."""
+    total, weight = np.zeros((2, 2)), np.zeros((2, 2))
+    for states, actions, p in histories(mdp, policy, 6):
+        earned = sum(mdp.gamma**t * mdp.rewards[states[t], actions[t]] for t in range(6))
+        total[states[0], actions[0]] += p * earned
         weight[states[0], actions[0]] += p
-    q_known, v_known = mean / weight, mean.sum(axis=1) / weight.sum(axis=1)
+    return total.sum(axis=1) / weight.sum(axis=1), total / weight
 
-    def check(v_of_q, q_of_v):
-        assert_close(v_of_q(q_known), v_known, "the value is the mean of the action values", 1e-7)
-        assert_close(q_of_v(v_known), q_known, "an action is worth its reward and what follows", 1e-7)
 
-    v_of_q = lambda q: (policy * q).sum(axis=1)  # noqa: E731
-    q_of_v = lambda v: mdp.rewards + gamma * mdp.transitions @ v  # noqa: E731
-    equation.holds(check, v_of_q, q_of_v)
-    equation.rejects("the greatest action value", check, lambda q: q.max(axis=1), q_of_v)
-    equation.rejects("actions counted equally", check, lambda q: q.mean(axis=1), q_of_v)
-    equation.rejects("gamma forgotten", check, v_of_q, lambda v: mdp.rewards + mdp.transitions @ v)
-    equation.rejects("the value here, not there", check, v_of_q, lambda v: mdp.rewards + gamma * v[:, None])
+@pytest.mark.equation("eq-b2-v-of-q", way="enumeration")
+def test_v_of_q(equation):
+    mdp, policy = small_process()
+    v, q = means_over_episodes(mdp, policy)
+
+    def check(mean):
+        assert_close(mean(q), v, "the value is the mean of the action values", 1e-7)
+
+    equation.holds(check, lambda q: (policy * q).sum(axis=1))
+    equation.rejects("the greatest action value", check, lambda q: q.max(axis=1))
+    equation.rejects("actions counted equally", check, lambda q: q.mean(axis=1))
+
+
+@pytest.mark.equation("eq-b2-q-of-v", way="enumeration")
+def test_q_of_v(equation):
+    mdp, policy = small_process()
+    v, q = means_over_episodes(mdp, policy)
+
+    def check(worth):
+        assert_close(
+            worth(mdp.rewards, mdp.transitions, mdp.gamma, v), q, "an action is worth its reward and what follows", 1e-7
+        )
+
+    equation.holds(check, lambda r, p, gamma, v: r + gamma * p @ v)
+    equation.rejects("gamma forgotten", check, lambda r, p, gamma, v: r + p @ v)
+    equation.rejects("the value here, not there", check, lambda r, p, gamma, v: r + gamma * v[:, None])
+    equation.rejects("the reward discounted too", check, lambda r, p, gamma, v: gamma * (r + p @ v))
 
 
 @pytest.mark.equation("eq-b2-bellman", way="enumeration")

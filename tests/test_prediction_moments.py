@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rlhw.mdp import uniform_policy
+from rlhw.mdp import MDP, uniform_policy
 from rlhw.prediction_moments import expected_td, lambda_moments, n_step_moments
 from rlhw.worlds import random_mdp, random_walk
 
@@ -55,3 +55,17 @@ def test_bad_input_is_refused():
     ):
         with pytest.raises(ValueError, match=r"^policy must sum to 1 in every row"):
             call(POLICY * 0.9)
+
+
+def test_a_policy_that_never_ends_is_refused_where_that_matters():
+    there = np.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [0.0, 1.0]]])  # action 0 stays, action 1 ends
+    mdp = MDP(there, np.array([[0.0, 1.0], [0.0, 0.0]]), 1.0, np.array([1.0, 0.0]))
+    stays = np.array([[1.0, 0.0], [0.5, 0.5]])
+    for call in (
+        lambda: lambda_moments(mdp, stays, np.zeros(2), 1.0),
+        lambda: expected_td(mdp, stays, np.zeros(2), 0.1, 1),
+    ):
+        with pytest.raises(ValueError, match=r"^policy never ends from state 0: there is no whole episode"):
+            call()
+    mean, _ = lambda_moments(mdp, stays, np.zeros(2), 0.9)
+    np.testing.assert_allclose(mean, 0.0)

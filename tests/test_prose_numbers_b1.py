@@ -8,7 +8,7 @@ import pytest
 from benchmarks.regret import BANDIT, CONSTANT, LEAST_GAP, MANY, PLAYERS, PULLS, RUIN, SEEDS, SHORT, TWO
 from rlhw import cards
 from rlhw.regret import bernoulli_kl, gaps, lai_robbins
-from rlhw.running_means import best_constant_step
+from rlhw.running_means import best_constant_step, squared_errors
 from tests.test_prose_numbers import text_of
 
 CHAPTER, NOTEBOOK = "book/b1_bandits.md", "notebooks/b1_bandits.ipynb"
@@ -34,6 +34,20 @@ CLAIMS = [
 def test_number_in_a_sentence(path, words, number, stated, tolerance):
     assert words in text_of(path)
     assert abs(number() - stated) <= tolerance
+
+
+def test_what_is_said_of_step_sizes_and_of_their_picture():
+    text, n = text_of(CHAPTER), np.arange(1.0, 2001.0)
+    assert "come to rest above it, at about 0.3" in text
+    assert abs(squared_errors(1 / (n + 1) ** 2, 1.0, 1.0)[-1] - 0.3) < 0.015
+    assert "and is lowest from about the twentieth reward on" in text
+    constant = squared_errors(np.full(2000, best_constant_step(1.0, 0.01)), 1.0, 1.0, 0.01)
+    mean = squared_errors(1 / n, 1.0, 1.0, 0.01)
+    assert np.argmax(constant < mean) == 0, "at the first reward too: 1/n forgets the start at once"
+    assert 18 <= np.flatnonzero(constant > mean)[-1] + 2 <= 22
+    assert "so $1/\\sqrt n$ arrives too, more slowly" in text
+    n = np.arange(1.0, 1e5)
+    assert 1 / n[-1] < 0.1 * squared_errors(1 / np.sqrt(n), 1.0, 1.0)[-1] < 2e-4
 
 
 def entry(name: str, side: str = "value") -> float:

@@ -1,5 +1,6 @@
 """Regret: against the rules of one player, scipy's divergences, a gambler's ruin, and races against their exact mean."""
 
+import jaxtyping
 import numpy as np
 import pytest
 from scipy import integrate, stats
@@ -144,9 +145,16 @@ def test_exploration_falls_as_stated():
         ),
         (lambda: decaying_epsilon(3, -1.0), "c must be a positive number; got -1.0"),
         (lambda: auer_epsilon(3, 5.0, 2, 1.5), "gap must be in"),
+        (lambda: ucb1_bound(np.array([0.0, 0.1]), 0), "pulls must be 1 or more; got 0"),
+        (lambda: explore(np.eye(2), np.array([0.2, 1.3])), r"epsilon must be in \[0, 1\]; it lies between 0.2 and 1.3"),
+        (lambda: rule(c=-0.5), "c must be 0 or a positive number; got -0.5"),
+        (lambda: expected_regret(np.array([0.2, 0.5, 0.7]), rule(), 3), "means must be two probabilities"),
+        (lambda: expected_regret(np.array([1.0, 3.0]), rule(), 3), r"means must be two probabilities.* got \[1. 3.\]"),
     ],
 )
-def test_bad_input_gets_one_sentence(call, sentence):
+def test_bad_input_gets_one_sentence(call, sentence, monkeypatch):
+    # Outside the tests nobody checks shapes.
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     with pytest.raises(ValueError, match=sentence):
         call()
 

@@ -1,5 +1,6 @@
 """Running estimates: against means, numpy's weights, simulation, and a fixed point by algebra."""
 
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -38,8 +39,16 @@ def test_the_best_constant_step_is_where_gain_and_drift_balance(drift):
     assert step**2 / (1 - step) == pytest.approx(drift / 0.8, rel=1e-9)
 
 
-def test_bad_input_gets_one_sentence():
+def test_bad_input_gets_one_sentence(monkeypatch):
+    # Outside the tests nobody checks shapes.
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     with pytest.raises(ValueError, match=r"step_sizes must be in \[0, 1\]; they lie between 0.5 and 1.5"):
         recency_weights(np.array([0.5, 1.5]))
+    for rewards in (np.ones(3), np.ones((2, 5))):
+        with pytest.raises(ValueError, match=rf"one for each reward; got 4 for {rewards.shape[-1]} rewards"):
+            running_estimates(rewards, np.full(4, 0.5))
+    for wrong in ({"variance": -1.0}, {"variance": 1.0, "start": -0.1}, {"variance": 1.0, "drift": -0.01}):
+        with pytest.raises(ValueError, match="variance, start and drift must be 0 or more"):
+            squared_errors(np.full(4, 0.5), **wrong)
     with pytest.raises(ValueError, match=r"variance and drift must be positive; got 1.0 and 0.0"):
         best_constant_step(1.0, 0.0)

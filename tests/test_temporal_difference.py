@@ -28,6 +28,7 @@ from benchmarks.prediction import (
 from rlhw.mdp import Episodes, episodes, uniform_policy
 from rlhw.prediction_moments import expected_td
 from rlhw.temporal_difference import (
+    backward_view,
     lambda_returns,
     mc_prediction,
     n_step_returns,
@@ -137,6 +138,23 @@ def test_a_cut_episode_is_refused_by_monte_carlo_and_bootstrapped_by_td():
         list(mc_prediction(iter([short]), HALF, 1.0, constant))
     (table,) = td_prediction(iter([short]), HALF, 1.0, constant)
     np.testing.assert_array_equal(table[:, 1:6], 0.5)
+
+
+def test_a_cut_is_seen_when_another_learner_went_on():
+    states = np.array([[3, 4, 5, 6], [3, 2, 3, 4]])
+    walk = Episodes(states, np.zeros((2, 3), int), np.zeros((2, 3)), np.ones((2, 3), bool))
+    with pytest.raises(ValueError, match=r"cut in state 4, which is no end"):
+        list(mc_prediction(iter([walk]), HALF, 1.0, constant))
+
+
+def test_rewards_of_whole_numbers_are_not_cut_to_whole_numbers():
+    rewards, values = np.array([1, 2, 3]), np.array([9, 8, 7, 0])
+    np.testing.assert_allclose(returns(rewards, 0.5), [2.75, 3.5, 3.0])
+    np.testing.assert_allclose(n_step_returns(rewards, values, 0.5, 2), [3.75, 3.5, 3.0])
+    np.testing.assert_allclose(lambda_returns(rewards, values, 0.5, 0.5), [4.125, 4.5, 3.0])
+    np.testing.assert_allclose(
+        backward_view(np.array([0, 1, 2]), np.array([0, 1]), np.zeros(3, int), 1.0, 0.5), [0.5, 1, 0]
+    )
 
 
 def test_an_empty_stream_gives_nothing():

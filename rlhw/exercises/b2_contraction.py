@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from rlhw.exercises.question import Part, Question, Wrong
 
 TEXT = r"""
@@ -20,7 +22,7 @@ def sweeps_enough(gamma, change, tolerance):
 
 def sweeps_enough(gamma, change, tolerance):
     start = change / (1 - gamma)
-    return max(0, math.ceil(math.log(tolerance / start) / math.log(gamma)))
+    return max(0, int(np.ceil(np.log(tolerance / start) / np.log(gamma))))
 
 
 def sweeps_enough_by_counting(gamma, change, tolerance):
@@ -127,7 +129,7 @@ QUESTION = Question(
         ),
         "twice": Wrong(
             twice,
-            "This is twice what is needed. The bound gamma^k of the error is squared somewhere.",
+            "This is twice what is needed. A sweep multiplies the error by gamma, not by its square root.",
         ),
         "linear": Wrong(
             linear,

@@ -8,8 +8,27 @@ they stand in. Laws of formulas call fn with arrays (`as_numpy` dresses a functi
 call it with a small model of transformers and tensors.
 """
 
+from rlhw.laws.actor_critic import (
+    check_actor_critic,
+    check_exact_advantages,
+    check_numpy_gae,
+    check_objective,
+    check_policy_gradient,
+    check_reinforce_gradients,
+    check_state_softmax,
+)
 from rlhw.laws.bandits import check_epsilon_greedy, check_greedy, check_regret, check_ucb
 from rlhw.laws.comparisons import check_bradley_terry_loss, check_pairwise_loss, check_plackett_luce_loss
+from rlhw.laws.control import (
+    check_expected_sarsa,
+    check_expected_sarsa_target,
+    check_first_visit_returns,
+    check_mc_control,
+    check_q_learning,
+    check_q_learning_target,
+    check_sarsa,
+    check_sarsa_target,
+)
 from rlhw.laws.dynamic_programming import (
     check_action_values,
     check_bellman_expectation,
@@ -32,6 +51,7 @@ from rlhw.laws.evaluation import (
     check_tilted,
     check_win_rate,
 )
+from rlhw.laws.exploration import check_epsilon_soft, check_inverse_visits, check_power, check_softened
 from rlhw.laws.function_approximation import (
     check_bellman_error,
     check_gradient_correction,
@@ -57,6 +77,19 @@ from rlhw.laws.language_models import (
     check_response_states,
     check_reward_model,
     check_sequence_logprobs,
+)
+from rlhw.laws.off_policy import (
+    check_corrected_error,
+    check_corrected_target,
+    check_enumerate_episodes,
+    check_importance_weights,
+    check_mean_and_variance,
+    check_off_policy_td,
+    check_ordinary_importance_sampling,
+    check_per_decision_importance_sampling,
+    check_weight_second_moment,
+    check_weighted_importance_sampling,
+    check_weighted_mean_and_variance,
 )
 from rlhw.laws.oracles import (
     TOLERANCE,
@@ -144,3 +177,4 @@ from rlhw.laws.temporal_difference import (
     check_td_lambda,
     check_td_prediction,
 )
+from rlhw.laws.trust_region import check_fisher, check_kl_step, check_mean_kl, check_natural_gradient, check_surrogate

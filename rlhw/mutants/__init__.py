@@ -13,14 +13,18 @@ import numpy as np
 
 from rlhw import laws
 from rlhw.mutants import (
+    actor_critic,
     bandits,
     comparisons,
+    control,
     dynamic_programming,
     evaluation,
+    exploration,
     function_approximation,
     importance,
     language_models,
     linear_learning,
+    off_policy,
     policy_gradient,
     policy_optimization,
     preference_optimization,
@@ -29,6 +33,7 @@ from rlhw.mutants import (
     sampling,
     sequences,
     temporal_difference,
+    trust_region,
 )
 from rlhw.mutants.adapters import ADAPTERS
 from rlhw.mutants.promises import PROMISES
@@ -45,12 +50,17 @@ CHAPTERS = (
     policy_optimization,
     preference_optimization,
     evaluation,
+    actor_critic,
+    trust_region,
     temporal_difference,
     function_approximation,
     linear_learning,
     importance,
     regret,
     running_means,
+    exploration,
+    control,
+    off_policy,
 )
 LEAST_SHARE = 0.9
 NOT_RUN = (

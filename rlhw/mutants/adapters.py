@@ -9,7 +9,8 @@ from collections.abc import Callable
 import numpy as np
 
 from rlhw.laws import as_numpy
-from rlhw.mdp import MDP
+from rlhw.mdp import MDP, Episodes
+from rlhw.mutants.control_adapters import CONTROL_ADAPTERS
 
 
 def with_batch(fn: Callable) -> Callable:
@@ -36,6 +37,23 @@ def with_mdp(fn: Callable) -> Callable:
 def with_mdp_and_start(fn: Callable) -> Callable:
     """The same, with the law of the first state after gamma."""
     return lambda transitions, rewards, gamma, start, *rest: fn(MDP(transitions, rewards, gamma, start), *rest)
+
+
+def with_episodes(fn: Callable) -> Callable:
+    """fn(policy, episodes, …), called with the policy and the four tables of the episodes."""
+    return lambda policy, states, actions, rewards, mask, *rest: fn(
+        policy, Episodes(states, actions, rewards, mask), *rest
+    )
+
+
+def as_learner(fn: Callable) -> Callable:
+    """A learner with named settings, called with a world, step size, rate of the critic, runs, steps and a generator."""
+
+    def dressed(*given: object) -> object:
+        mdp, names = MDP(*given[:4]), ("step_size", "value_rate", "runs", "steps", "rng")
+        return fn(mdp, **dict(zip(names, given[4:], strict=True)))
+
+    return dressed
 
 
 def as_scores(reward_model: type) -> Callable:
@@ -146,9 +164,17 @@ ADAPTERS: dict[str, Callable[[Callable], Callable]] = {
     "check_sequence_logprobs": with_batch,
     "check_reward_model": as_scores,
     "check_generate": as_tensors,
+    "check_objective": with_mdp_and_start,
+    "check_exact_advantages": with_mdp_and_start,
+    "check_policy_gradient": with_mdp_and_start,
+    "check_reinforce_gradients": with_episodes,
+    "check_actor_critic": as_learner,
+    "check_surrogate": with_mdp_and_start,
+    "check_natural_gradient": with_mdp_and_start,
     "check_mc_prediction": side_by_side,
     "check_td_prediction": side_by_side,
     "check_n_step_td": side_by_side,
     "check_td_lambda": side_by_side,
     "check_on_policy_weights": with_process,
 }
+ADAPTERS |= CONTROL_ADAPTERS

@@ -65,7 +65,7 @@ def of_backward_view(backward_view: Callable) -> None:
 
 
 def of_mc_prediction(mc_prediction: Callable) -> None:
-    """And a cut episode: its last state was left before, in this episode or, by this learner, in an earlier one."""
+    """And a cut episode: its last state was left before, in this episode, in an earlier one, or by another learner."""
     refuses_gamma(partial(run, mc_prediction))
     refuses("stream", lambda: run(mc_prediction, path=(0, 1, 0)))
 
@@ -74,6 +74,7 @@ def of_mc_prediction(mc_prediction: Callable) -> None:
         yield from walks((0, 2), (0, 1))
 
     refuses("stream", lambda: list(mc_prediction(again(), VALUES, 0.5, lambda visits: 0.5)))
+    refuses("stream", lambda: list(mc_prediction(walks((0, 1), (1, 2)), VALUES, 0.5, lambda visits: 0.5)))
 
 
 def of_td_prediction(td_prediction: Callable) -> None:

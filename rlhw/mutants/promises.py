@@ -9,7 +9,18 @@ from collections.abc import Callable
 import numpy as np
 
 from rlhw.laws import assert_close
-from rlhw.mutants import decision_promises, linear_promises, model_promises, prediction_promises, tensor_promises
+from rlhw.mutants import (
+    actor_critic_promises,
+    decision_promises,
+    linear_promises,
+    model_promises,
+    prediction_promises,
+    tensor_promises,
+)
+from rlhw.mutants.control_promises import CONTROL_PROMISES
+    regret_promises,
+    tensor_promises,
+)
 from rlhw.mutants.refusals import refuses
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -170,24 +181,9 @@ def refuses_bad_gaps(auer_epsilon: Callable) -> None:
     refuses("c must", lambda: auer_epsilon(3, c=-5.0, arms=2, gap=0.5))
 
 
-def refuses_bad_steps(running_estimates: Callable) -> None:
-    """Step sizes lie in [0, 1]; 0 and 1 themselves are fine."""
-    rewards = np.array([1.0, 2.0])
-    bad = ([0.5, 1.1], [-0.1, 0.5], [0.5, NAN])
-    refuses("step_sizes", *(lambda a=a: running_estimates(rewards, np.array(a)) for a in bad))
-    assert_close(running_estimates(rewards, np.array([1.0, 0.0])), np.ones(2), "0 and 1 are step sizes")
-    assert_close(running_estimates(rewards[:1], np.array([0.5])), [0.5], "the start is 0 unless said")
-
-
 def refuses_bad_weighings(recency_weights: Callable) -> None:
-    """The same guard."""
+    """Step sizes lie in [0, 1]."""
     refuses("step_sizes", lambda: recency_weights(np.array([0.5, 1.1])), lambda: recency_weights(np.array([-0.1])))
-
-
-def refuses_bad_errors(squared_errors: Callable) -> None:
-    """The same guard."""
-    bad = ([0.5, 1.1], [-0.1, 0.5])
-    refuses("step_sizes", *(lambda a=a: squared_errors(np.array(a), variance=1.0) for a in bad))
 
 
 def warns_of_nothing(upper_bounds: Callable) -> None:
@@ -231,14 +227,15 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
         "check_decaying_epsilon": refuses_bad_decays,
         "check_auer_epsilon": refuses_bad_gaps,
         "check_upper_bounds": warns_of_nothing,
-        "check_running_estimates": refuses_bad_steps,
         "check_recency_weights": refuses_bad_weighings,
-        "check_squared_errors": refuses_bad_errors,
         "check_best_constant_step": refuses_what_stands_still,
     }
     | decision_promises.PROMISES
     | tensor_promises.PROMISES
     | model_promises.PROMISES
+    | CONTROL_PROMISES
+    | actor_critic_promises.PROMISES
     | prediction_promises.PROMISES
     | linear_promises.PROMISES
+    | regret_promises.PROMISES
 )

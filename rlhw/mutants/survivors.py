@@ -7,25 +7,35 @@ names a mutant which no longer survives: where one of these functions changes, i
 POLICY, BANDITS = "rlhw.policy_gradient", "rlhw.bandits"
 LOGPROBS, REWARD, LANGUAGE = "rlhw.logprobs", "rlhw.reward_model", "rlhw.language_model"
 RANKING = f"{REWARD}:plackett_luce_loss"
+REGION = "rlhw.trust_region"
 EVALUATION, REGRET, IMPORTANCE = "rlhw.evaluation", "rlhw.regret", "rlhw.importance"
 DYNAMIC, PREDICTION = "rlhw.dynamic_programming", "rlhw.temporal_difference"
 LINEAR, LEARNERS = "rlhw.function_approximation", "rlhw.linear_learning"
 SAMPLES, INTERVAL = f"{EVALUATION}:effective_samples", f"{EVALUATION}:bootstrap_interval"
 
+CONTROL, OFF_POLICY, EXACT = "rlhw.control", "rlhw.off_policy", "rlhw.exact_episodes"
+
 EXPLAINED = {
     "does no harm: numbers of dimensions, of pulls and of tokens, and probabilities, are never negative.": [
         f"{POLICY}:one_number | if np.ndim(baseline) > 0 or callable(baseline) or not np.isfinite(baseline):",
         f"{BANDITS}:ucb | if np.any(counts <= 0):",
-        f"{PREDICTION}:mc_prediction | if np.any(cut := counts[np.arange(len(ends)), ends] != 0):",
         f"{BANDITS}:ucb | return greedy((counts <= 0).astype(float), counts)",
         f"{LOGPROBS}:masked_mean | if (counts <= 0).any():",
         f"{LOGPROBS}:whiten | if count <= 0:",
         f"{LOGPROBS}:_tight_prompt_once | if cache is None or cache.get_seq_length() <= 0:",
         f"{LANGUAGE}:invert | possible = probabilities.gather(1, drawn) != 0",
         f"{LANGUAGE}:_sample | if t + 1 == steps or (count <= 0 and not _several_ranks()):",
+        f"{REGION}:natural_gradient | return visits.sum() * np.where(visits[:, None] != 0, centred, 0.0)",
+        f"{REGION}:kl_step | if not slope != 0:",
         f"{REGRET}:lai_robbins | worse = gaps != 0",
         f"{REGRET}:ucb1_bound | worse = gaps[gaps != 0]",
         f"{REGRET}:upper_bounds | return np.where(counts != 0, estimates + c * width, np.inf)",
+        f"{OFF_POLICY}:check_coverage | bare = np.argwhere((target > 0) & (behavior == 0))",
+        f"{OFF_POLICY}:check_coverage | bare = np.argwhere((target != 0) & (behavior <= 0))",
+        f"{EXACT}:enumerate_episodes | "
+        "actions, probabilities = np.zeros((len(states), 0), dtype=int), mdp.start[mdp.start != 0]",
+        f"{EXACT}:weight_second_moment | "
+        "square = np.divide(target**2, behavior, out=np.zeros_like(target), where=target != 0)",
         f"{EVALUATION}:best_of_n_kl | here = q != 0",
         f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target > 0) & (behavior <= 0))",
         f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target != 0) & (behavior == 0))",
@@ -51,12 +61,16 @@ EXPLAINED = {
         for n in (1, -1)
     ],
     "does no harm: the weights are never negative.": [
+        f"{OFF_POLICY}:weighted_importance_sampling | if not last.sum() != 0:",
+        f"{EXACT}:weighted_mean_and_variance | seen = mass != 0",
         f"{POLICY}:optimal_baseline | if weights.sum() <= 0.0:",
     ],
     "does no harm: sum and mean are zero together.": [
+        f"{OFF_POLICY}:weighted_importance_sampling | if not last.mean() > 0:",
         f"{POLICY}:optimal_baseline | if weights.mean() == 0.0:",
     ],
     "does no harm: nothing is greater than the greatest.": [
+        "rlhw.exploration:epsilon_soft | best = q >= q.max(axis=-1, keepdims=True)",
         f"{BANDITS}:greedy | best = estimates >= estimates.max()",
         f"{REGRET}:explore | best = values >= values.max(axis=-1, keepdims=True)",
     ],
@@ -83,6 +97,14 @@ EXPLAINED = {
         f"{LANGUAGE}:invert | cumulative = probabilities.cumsum(1, dtype=torch.float64)",
         f"{LANGUAGE}:invert | return torch.where(possible, drawn, probabilities.argmax(+1, keepdim=True))[:, 0]",
         f"{LANGUAGE}:invert | return torch.where(possible, drawn, probabilities.argmax(1, keepdim=True))[:, 0]",
+        f"{REGION}:mean_kl | old, new = log_softmax(old_logits, axis=+1), log_softmax(new_logits, axis=-1)",
+        f"{REGION}:mean_kl | old, new = log_softmax(old_logits, axis=-1), log_softmax(new_logits, axis=+1)",
+        f"{REGION}:mean_kl | return float(visits @ np.sum(np.exp(old) * (old - new), axis=+1) / visits.sum())",
+        f"{REGION}:mean_kl | old, new = log_softmax(old_logits, axis=1), log_softmax(new_logits, axis=-1)",
+        f"{REGION}:mean_kl | old, new = log_softmax(old_logits, axis=-1), log_softmax(new_logits, axis=1)",
+        f"{REGION}:mean_kl | return float(visits @ np.sum(np.exp(old) * (old - new), axis=1) / visits.sum())",
+        f"{REGION}:kl_step | old, best = log_softmax(logits, axis=+1), direction.argmax(axis=1)",
+        f"{REGION}:kl_step | old, best = log_softmax(logits, axis=1), direction.argmax(axis=1)",
         f"{SAMPLES} | return np.exp(2 * logsumexp(exponents, axis=+1) - logsumexp(2 * exponents, axis=-1))",
         f"{SAMPLES} | return np.exp(2 * logsumexp(exponents, axis=-1) - logsumexp(2 * exponents, axis=+1))",
         f"{SAMPLES} | return np.exp(2 * logsumexp(exponents, axis=1) - logsumexp(2 * exponents, axis=-1))",
@@ -114,6 +136,7 @@ EXPLAINED = {
         "logprobs = torch.ones_like(uniforms, dtype=torch.promote_types(logits.dtype, torch.float32))",
     ],
     "does no harm: a number that counts up to another never jumps over it, and none is below one.": [
+        f"{CONTROL}:_play | while len(actions) != max_steps and not np.all(mdp.terminal[states[-1]]):",
         f"{LOGPROBS}:_tight_prompt_once | if k != 1:",
         f"{LANGUAGE}:_sample | if t + 1 >= steps or (count == 0 and not _several_ranks()):",
         f"{LANGUAGE}:_several_ranks | "
@@ -123,14 +146,21 @@ EXPLAINED = {
         "rlhw.ppo:gae | advantage = next_value = torch.zeros_like(values[..., -1])",
     ],
     "does no harm: what is not infinite and above zero is below infinity.": [
+        f"{REGION}:kl_step | if not 0 < kl != np.inf:",
         f'{LANGUAGE}:_check | if not 0 < temperature != float("inf"):',
         f"{EVALUATION}:_check_beta | if not 0 < beta != math.inf:",
         f"{REGRET}:gaussian_kl | if not 0 < sd != np.inf:",
         f"{REGRET}:decaying_epsilon | if not 0 < c != np.inf:",
+        f"{REGRET}:rule | if not 0 <= c != np.inf:",
     ],
     "does no harm: where counts sum to less than zero one of them is below zero; a range never is.": [
         f"{EVALUATION}:win_rate | if n <= 0 or min(wins, losses, ties) < 0:",
         f"{INTERVAL} | if np.ptp(values) <= 0:",
+    ],
+    "does no harm: a step is searched in a bracket, which may be wider, with anything above zero at its far end.": [
+        f"{REGION}:kl_step | return mean_kl(visits, logits, logits + c * direction) - kl if c != far else 1.0",
+        f"{REGION}:kl_step | return mean_kl(visits, logits, logits + c * direction) - kl if c < far else 2.0",
+        f"{REGION}:kl_step | lead = np.mean(np.exp(old) * (direction.max(axis=1, keepdims=True) - direction), axis=1)",
     ],
     "does no harm: a table with a row to spare.": [
         f"{REGRET}:expected_regret | law = np.zeros((pulls + 2,) * 3)",

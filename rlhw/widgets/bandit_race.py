@@ -12,10 +12,10 @@ ARMS = 7
 class BanditRace(Widget):
     """ε-greedy and UCB, optionally greedy, on arms that pay 0 or 1: cumulative regret, on average over `runs`, and C log t.
 
-    Every rule pulls each arm once first. The first `arms` of `means` count. Run number i of every rule draws from
+    An arm that was never pulled counts as the greatest. The first `arms` of `means` count. Run number i of every rule draws from
     `np.random.RandomState(1000 * seed + i)`, two numbers a pull, as `rlhw.bandits.play` does with it: what the page shows can
-    be had in Python. C = Σ gap/KL is the constant of Lai and Robbins, of which no rule that does well on every bandit stays
-    below in the long run. `pulls` is how far the race has come, of 2000.
+    be had in Python. C = Σ gap/KL is the constant of Lai and Robbins: the regret of no rule that does well on every bandit
+    grows more slowly than C log t in the long run. `pulls` is how far the race has come, of 2000.
     """
 
     TWIN: ClassVar[dict[str, str]] = {

@@ -10,7 +10,7 @@ export function explore(values, epsilon) {
 
 // An arm that was never pulled has no bound. With c = 0 the others keep their estimates.
 export function upperBounds(estimates, counts, c) {
-  const t = counts.reduce((sum, count) => sum + Math.max(count, 1), 0);
+  const t = Math.max(counts.reduce((sum, count) => sum + count, 0), 1);
   return estimates.map((estimate, arm) =>
     (counts[arm] > 0 ? estimate + c * Math.sqrt(Math.log(t) / counts[arm]) : Number.POSITIVE_INFINITY));
 }

@@ -45,10 +45,19 @@ EDITS = {
         )
     ],
     "b3_prediction.ipynb": [("temporal_difference.py", "(1 - lam) * values[..., t + 1]", "values[..., t + 1]")],
+    "b4_control.ipynb": [
+        ("control.py", "return rewards + gamma * next_q.max(axis=1)", "return rewards + next_q.max(axis=1)"),
+        (
+            "off_policy.py",
+            "return discounted_return(weights * rewards, gamma)",
+            "return discounted_return(rewards, gamma)",
+        ),
+    ],
     "b5_function_approximation.ipynb": [
         ("function_approximation.py", "features - gamma * next_features)", "features + gamma * next_features)"),
         ("linear_learning.py", "ratio[..., None] * (error", "(error"),
     ],
+    "b6_actor_critic.ipynb": [("actor_critic.py", "weights = gamma ** np.arange(", "weights = 1.0 ** np.arange(")],
     "clinic.ipynb": [("ppo.py", "torch.where(mask, -beta", "torch.where(mask, beta")],
 }
 
