@@ -195,6 +195,9 @@ def _work(pipe) -> None:
     """The worker: holds each mutant that arrives to its law and its promises."""
     # Tensors here are small, and other workers may run beside this one: more threads would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # LAPACK prints what it thinks of a mutant's NaN, from Fortran, past Python's own streams.
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     from rlhw.mutants import broken_law, load
 
     known = set()
