@@ -59,8 +59,7 @@ def expected_transitions(mdp: MDP, policy: Float[Array, "S A"], features: Float[
 
 
 def on_policy_weights(mdp: MDP, policy: Float[Array, "S A"]) -> Float[Array, " S"]:
-    """The share of time in each state when `policy` acts for long: sums to 1, zero at the ends, not discounted; dᵀP = dᵀ.
-    """How often each state is met when `policy` acts for long, d_π: sums to 1, zero at the ends.
+    """The share of time in each state when `policy` acts for long: sums to 1, zero at the ends, not discounted.
 
     Where an episode ends the next one begins, at a state drawn from the start. Without an end it is the stationary
     distribution, dᵀP = dᵀ. Raises ValueError when it depends on where one starts (the chain falls into parts), or the

@@ -178,6 +178,8 @@ def test_what_the_answer_says_of_the_gridworld():
     pit = signs.index((1, 3))
     assert world.transitions[left_of_the_pit, 0, pit] == pytest.approx(0.1)
     assert world.transitions[left_of_the_pit, 3, pit] == 0
+
+
 def widget_values(slip: float, sweeps: int) -> tuple[MDP, np.ndarray]:
     """The widget's grid as it opens, and its values after so many sweeps from zero."""
     rewards = np.array(REWARDS, dtype=float)
@@ -185,43 +187,6 @@ def widget_values(slip: float, sweeps: int) -> tuple[MDP, np.ndarray]:
     for _ in range(sweeps):
         v = bellman_optimality(mdp, v)
     return mdp, v
-
-
-def test_what_the_page_predicts_of_the_widget():
-    """The goal and the pit of the grid below the prediction, at the slips that its slider has."""
-    text = text_of(CHAPTER)
-    assert "Entering the upper one, the goal, pays 5; entering the other, a pit, costs 5" in text
-    cells = [(i, j) for i, row in enumerate(LAYOUT) for j, sign in enumerate(row) if sign != "#"]
-    ends = [cell for cell in cells if LAYOUT[cell[0]][cell[1]] == "G"]
-    assert [REWARDS[cells.index(end)] for end in ends] == [5, -5]
-    assert sorted(set(REWARDS)) == [-5, 0, 5]
-    steps, ring = {ends[0]: 0}, [ends[0]]
-    while ring:
-        at = ring.pop(0)
-        near = {(at[0] + i, at[1] + j) for i, j in ((0, 1), (1, 0), (0, -1), (-1, 0))} & set(cells)
-        for cell in near - set(steps) - set(ends):
-            steps[cell] = steps[at] + 1
-            ring.append(cell)
-    assert "worth more than 0 that are at most five steps away from the goal" in text
-    assert "No cell is ever worth less than 0" in text
-    assert max(steps.values()) > 5
-    for slip in (0.0, 0.2, 0.5, 0.8):
-        for sweeps in range(12):
-            knows = [1 <= steps.get(cell, 0) <= sweeps for cell in cells]
-            np.testing.assert_array_equal(widget_values(slip, sweeps)[1] > 0, knows)
-            assert widget_values(slip, sweeps)[1].min() >= 0
-
-
-def test_the_cell_below_the_pit_turns_away_at_the_sixth_sweep():
-    words = (
-        "after two to five sweeps; from the sixth on it steps down and goes round. With slip 0 it keeps the short way"
-    )
-    assert words in text_of(CHAPTER)
-    right, down, below = 1, 2, 12
-    for slip, turn in ((0.2, 6), (0.0, 40)):
-        for sweeps in range(2, 40):
-            move = greedy_policy(*widget_values(slip, sweeps))[below]
-            assert move[down if sweeps >= turn else right] == 1
 
 
 def test_who_knows_the_best_action_values_needs_no_model():

@@ -15,12 +15,10 @@ from rlhw.mutants import (
     linear_promises,
     model_promises,
     prediction_promises,
-    tensor_promises,
-)
-from rlhw.mutants.control_promises import CONTROL_PROMISES
     regret_promises,
     tensor_promises,
 )
+from rlhw.mutants.control_promises import CONTROL_PROMISES
 from rlhw.mutants.refusals import refuses
 
 NAN, INFINITY = float("nan"), float("inf")
