@@ -106,7 +106,8 @@ def reinforce(
     """REINFORCE with a learned baseline, from the uniform policy: a step along the mean estimate of `batch` episodes.
 
     The baseline of a state moves by `value_rate` towards the mean return seen from there, after the step: the episodes
-    of a step never saw it. value_rate = 0 leaves it at 0: no baseline. Source: Williams (1992).
+    of a step never saw it. value_rate = 0 leaves it at 0: no baseline. Raises ValueError when batch is below 1. Source:
+    Williams (1992).
 
     >>> from rlhw.worlds import random_walk
     >>> rng, setting = np.random.default_rng(0), {"step_size": 0.5, "value_rate": 0.1, "batch": 10, "steps": 50}
@@ -114,6 +115,8 @@ def reinforce(
     >>> objective(random_walk(5), last.logits) > 0.9
     True
     """
+    if batch < 1:
+        raise ValueError(f"batch must be 1 or more episodes a step; got {batch}.")
     logits, values = np.zeros(mdp.rewards.shape), np.zeros(len(mdp.start))
     for _ in range(steps):
         policy = state_softmax(logits)
@@ -181,11 +184,13 @@ def gae(
 
     `rlhw.ppo.gae` runs backwards through time; this multiplies all TD errors by the table of (γλ)^l. The same law holds
     both. After a row's last step V is 0, and under the mask all is 0. λ = 1 gives the Monte Carlo return less V_t, λ = 0
-    the TD error. Source: Schulman et al. (2016), equation 16.
+    the TD error. Raises ValueError when gamma or lam is outside [0, 1]. Source: Schulman et al. (2016), equation 16.
 
     >>> gae(np.array([1.0, 2.0]), np.array([0.5, 1.0]), np.array([True, True]), gamma=1.0, lam=0.5)
     (array([2., 1.]), array([2.5, 2. ]))
     """
+    _unit("gamma", gamma)
+    _unit("lam", lam)
     rewards, values = np.where(mask, rewards, 0.0), np.where(mask, values, 0.0)
     following = np.concatenate([values[..., 1:], np.zeros((*values.shape[:-1], 1))], axis=-1)
     errors = rewards + gamma * following - values
@@ -194,3 +199,8 @@ def gae(
     weights = np.where(later >= 0, (gamma * lam) ** np.abs(later), 0.0)
     advantages = errors @ weights
     return advantages, advantages + values
+
+
+def _unit(name: str, number: float) -> None:
+    if not 0 <= number <= 1:
+        raise ValueError(f"{name} must be in [0, 1]; got {number}.")

@@ -182,7 +182,18 @@ def test_a_step_reaches_its_kl_be_it_small_or_large(kl):
     assert mean_kl(visits, logits, kl_step(visits, logits, way, kl)) == pytest.approx(kl, rel=1e-5)
 
 
+ONES = np.ones(2)
 BAD = {
+    "a discount above 1": (lambda: gae(ONES, ONES, ONES > 0, 1.5, 0.5), r"gamma must be in \[0, 1\]; got 1.5"),
+    "a lambda below 0": (lambda: gae(ONES, ONES, ONES > 0, 0.5, -0.1), r"lam must be in \[0, 1\]; got -0.1"),
+    "no episodes": (
+        lambda: next(
+            reinforce(
+                random_walk(3), step_size=0.1, value_rate=0.1, batch=0, steps=1, rng=np.random.default_rng(0)
+            )
+        ),
+        "batch must be 1 or more",
+    ),
     "a logit": (lambda: state_softmax(np.array([[0.0, np.nan]])), r"logits must be finite; logits\[0, 1\]"),
     "a world without an end": (
         lambda: next(

@@ -8,8 +8,8 @@ TEXT = r"""
 One episode of T steps, or a piece of one: `rewards` holds $r_0,\dots,r_{T-1}$, and `values` T + 1 numbers, what the critic
 says of $s_0,\dots,s_T$. Where the episode has ended the last of them is 0. Where it was only *cut* it is the critic's guess
 of what is still to come, and it counts. Return the T advantages $\hat A_t = \sum_{l\ge 0} (\gamma\lambda)^l\,\delta_{t+l}$
-up to the last step, with $\delta_t = r_t + \gamma V(s_{t+1}) - V(s_t)$. (In chapter 6 `values` had only T entries, and
-after the last the value was 0.)
+up to the last step, with $\delta_t = r_t + \gamma V(s_{t+1}) - V(s_t)$. (In chapter 6 `values` has only T entries, and
+after the last the value is 0.)
 """
 
 STUB = """

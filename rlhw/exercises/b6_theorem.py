@@ -147,8 +147,8 @@ QUESTION = Question(
         ),
         "probability forgotten": Wrong(
             variant(weight=lambda d, policy: d + 0 * policy),
-            "The probability of the action is missing. (Without it, and without the visits, you would have the natural "
-            "gradient.)",
+            "The probability of the action is missing. (Without it, and without the visits, you would have the direction of "
+            "the natural gradient.)",
         ),
         "probability twice": Wrong(
             variant(weight=lambda d, policy: d * policy**2),
