@@ -111,7 +111,9 @@ def convergence() -> dict[str, dict]:
             label, {k: (round(min(s), 4), round(float(np.median(s)), 4), round(max(s), 4)) for k, s in shares.items()}
         )
     greatest = max(entry["high"] for entry in metrics.values())
-    metrics["above_bound"] = cards.metric("greatest of these shares", greatest, bound="<= 1", met=greatest <= 1 + 1e-9)
+    metrics["above_bound"] = cards.metric(
+        "greatest of these shares", greatest, bound="<= 1 + 1e-9", met=greatest <= 1 + 1e-9
+    )
     v, errors = np.zeros(3), []
     for _ in range(11):
         errors.append(float(np.abs(v - [8 / 3, 4, 0]).max()))

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from benchmarks.written_out import written_out
 from rlhw import cards
 from rlhw.batch_prediction import batch_mc, batch_td, certainty_equivalence, empirical_model
 from rlhw.mdp import MDP, Episodes, episodes, uniform_policy
@@ -322,7 +323,7 @@ def visits() -> dict[str, dict]:
 
 if __name__ == "__main__":
     start = time.perf_counter()
-    metrics = targets() | means() | step_sizes() | learning() | middle() | batches() | visits()
+    metrics = targets() | means() | step_sizes() | learning() | middle() | batches() | visits() | written_out()
     cards.write(
         "prediction",
         "Learning to predict on the random walk",
@@ -331,7 +332,7 @@ if __name__ == "__main__":
         command="python -m benchmarks.prediction",
         modules=[
             *("rlhw.temporal_difference", "rlhw.prediction_moments", "rlhw.batch_prediction", "rlhw.mdp"),
-            *("rlhw.worlds", "benchmarks.prediction"),
+            *("rlhw.worlds", "benchmarks.prediction", "benchmarks.written_out"),
         ],
     )
     sys.exit(any(entry.get("met") is False for entry in metrics.values()))

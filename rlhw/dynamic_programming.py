@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float
 
-from rlhw.mdp import MDP, check_policy, uniform_policy
+from rlhw.mdp import MDP, check_policy, check_values, uniform_policy
 
 Array = np.ndarray
 Sweep = Callable[[Float[Array, " S"]], Float[Array, " S"]]
@@ -51,24 +51,27 @@ def policy_model(mdp: MDP, policy: Float[Array, "S A"]) -> tuple[Float[Array, "S
 def action_values(mdp: MDP, v: Float[Array, " S"]) -> Float[Array, "S A"]:
     """q(s, a) = r(s, a) + γ Σ_s' p(s'|s, a) v(s'): act once, then earn what v promises.
 
-    Source: Sutton & Barto (2018), equation 4.6.
+    Raises ValueError unless v has one number a state. Source: Sutton & Barto (2018), equation 4.6.
 
     >>> action_values(plant(), np.array([2.0, 4.0, 0.0]))
     array([[2.4, 1. ],
            [3.2, 4. ],
            [0. , 0. ]])
     """
+    check_values(mdp, v)
     return mdp.rewards + mdp.gamma * mdp.transitions @ v
 
 
 def bellman_expectation(mdp: MDP, policy: Float[Array, "S A"], v: Float[Array, " S"]) -> Float[Array, " S"]:
-    """(B_π v)(s) = Σ_a π(a|s) q(s, a): one sweep of evaluation; v_π is its fixed point. Raises what `policy_model` raises.
+    """(B_π v)(s) = Σ_a π(a|s) q(s, a): one sweep of evaluation; v_π is its fixed point.
 
-    Source: Sutton & Barto (2018), equation 4.5.
+    Raises what `policy_model` raises, and ValueError unless v has one number a state. Source: Sutton & Barto (2018), equation
+    4.5.
 
     >>> bellman_expectation(plant(), uniform_policy(plant()), np.array([2.0, 4.0, 0.0]))
     array([1.7, 3.6, 0. ])
     """
+    check_values(mdp, v)
     chain, rewards = policy_model(mdp, policy)
     return rewards + mdp.gamma * chain @ v
 

@@ -1,7 +1,8 @@
-"""Markov decision processes: the model (S states, A actions), its simulation, and some worlds with known answers.
+"""Markov decision processes: the model (S states, A actions) and its simulation.
 
-A model is four arrays, so that every value is an exact answer of linear algebra (`rlhw.dynamic_programming`). Rewards are
-the expected ones, r(s, a); a simulated step pays exactly that. Chapters B2 to B6.
+A model is three arrays and a discount, so that every value is an exact answer of linear algebra
+(`rlhw.dynamic_programming`). Rewards are the expected ones, r(s, a); a simulated step pays exactly that. Worlds to live in
+are made by `rlhw.worlds`. Chapters B2 to B6.
 """
 
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ class MDP:
     start: Float[Array, " S"]
 
     def __post_init__(self) -> None:
+        for name in ("transitions", "rewards", "start"):  # nested lists are as good
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=float))
         shape = np.shape(self.transitions)
         if len(shape) != 3 or shape[0] != shape[2] or 0 in shape:
             raise ValueError(f"transitions must have the shape (states, actions, states); it has {shape}.")
@@ -114,7 +117,7 @@ def episodes(
 ) -> Episodes:
     """n episodes of a policy, each until a terminal state or max_steps.
 
-    Raises ValueError when a row of the policy is no probability, naming the state.
+    Raises ValueError when a row of the policy is no probability, naming the state, or n is below 1.
 
     >>> from rlhw.worlds import random_walk
     >>> mdp = random_walk(3)
@@ -123,6 +126,8 @@ def episodes(
     (array([0, 4, 0, 0]), array([0., 1., 0., 0.]))
     """
     check_policy(mdp, policy)
+    if n < 1:
+        raise ValueError(f"n must be 1 or more, the number of episodes; got {n}.")
     action_law = np.cumsum(policy, axis=1)
     states = [invert(np.broadcast_to(np.cumsum(mdp.start), (n, len(mdp.start))), rng.random(n))]
     actions, rewards, mask = [], [], []
@@ -182,6 +187,12 @@ def check_policy(mdp: MDP, policy: Float[Array, "S A"]) -> None:
             f"policy must have the shape {mdp.rewards.shape}, (states, actions); it has {np.shape(policy)}."
         )
     check_probabilities("policy", policy)
+
+
+def check_values(mdp: MDP, v: Float[Array, " S"]) -> None:
+    """ValueError unless v holds one number a state: numpy would stretch another shape in silence."""
+    if np.shape(v) != mdp.start.shape:
+        raise ValueError(f"v must have the shape {mdp.start.shape}, one number a state; it has {np.shape(v)}.")
 
 
 def check_probabilities(name: str, table: Float[Array, "*N K"]) -> None:

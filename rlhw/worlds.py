@@ -136,7 +136,7 @@ def from_gymnasium(environment: Any, gamma: float) -> MDP:
             for probability, after, reward, terminated in outcomes:
                 transitions[state, action, states if terminated else after] += probability
                 rewards[state, action] += probability * reward
-    # Without a law of its own (Blackjack has none) an episode begins in state 0.
+    # An environment of one's own may name no law of its first state: then an episode begins in state 0.
     start = np.append(getattr(inner, "initial_state_distrib", np.eye(states)[0]), 0.0)
     return MDP(transitions, rewards, gamma, start)
 

@@ -422,10 +422,16 @@ def test_ends(equation):
             assert np.all(weights >= -1e-9), "a term is negative"
             assert_close(moves + weights @ v**2 / 2, w @ matrix @ w, "the squares multiplied out", TOLERANCE)
 
-    equation.holds(check, lambda p, d: 2 * d - d * p.sum(axis=1) - d @ p)
+    def end(p, d):
+        return d * (1 - p.sum(axis=1))
+
+    def begin(p, d):
+        return d - d @ p
+
+    equation.holds(check, lambda p, d: begin(p, d) + end(p, d))
     equation.rejects("ends left out", check, lambda p, d: 0 * d)
-    equation.rejects("only where episodes can end", check, lambda p, d: d - d * p.sum(axis=1))
-    equation.rejects("only where they begin", check, lambda p, d: d - d @ p)
+    equation.rejects("only where episodes can end", check, end)
+    equation.rejects("only where they begin", check, begin)
 
 
 @pytest.mark.equation("eq-b5-bound", way="enumeration")

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from rlhw import mdp as module
-from rlhw.mdp import MDP, check_policy, episodes, invert, trajectory, uniform_policy
+from rlhw.mdp import MDP, check_policy, check_values, episodes, invert, trajectory, uniform_policy
 from rlhw.worlds import random_mdp, random_walk
 
 # Two states, two actions; state 1 is no end, because leaving it is possible.
@@ -93,6 +93,30 @@ def test_a_bad_policy_is_refused(policy, sentence):
     if policy.shape == REWARDS.shape:
         with pytest.raises(ValueError, match=sentence):
             episodes(mdp, policy, 3, np.random.default_rng(0))
+
+
+def test_nested_lists_are_as_good_as_arrays():
+    made = object.__new__(MDP)  # past the annotations, which the tests check at the call
+    given = {"transitions": TRANSITIONS.tolist(), "rewards": REWARDS.tolist(), "gamma": 0.9, "start": [1, 0]}
+    for name, value in given.items():
+        object.__setattr__(made, name, value)
+    made.__post_init__()
+    assert np.array_equal(made.transitions, TRANSITIONS)
+    assert made.start.dtype == float
+
+
+def test_no_episode_is_refused():
+    mdp = MDP(TRANSITIONS, REWARDS, 0.9, START)
+    with pytest.raises(ValueError, match="n must be 1 or more, the number of episodes; got 0"):
+        episodes(mdp, uniform_policy(mdp), 0, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("shape", [(3,), (1,), (2, 1), ()])
+def test_values_of_another_shape_are_refused(shape):
+    mdp = MDP(TRANSITIONS, REWARDS, 0.9, START)
+    check_values(mdp, np.zeros(2))
+    with pytest.raises(ValueError, match=r"v must have the shape \(2,\), one number a state"):
+        getattr(check_values, "__wrapped__", check_values)(mdp, np.zeros(shape))
 
 
 def law_of_steps(states, actions, after) -> float:

@@ -104,7 +104,7 @@ def stage(monkeypatch, outcomes, explained=None):
     """main with these mechanical outcomes in place of a real run, and with the chapters that need no torch."""
     monkeypatch.setattr(mutants, "CHAPTERS", LIGHT)
     monkeypatch.setattr(mechanical, "mutants", lambda subjects: [])
-    monkeypatch.setattr(mechanical, "run", lambda found: outcomes)
+    monkeypatch.setattr(mechanical, "run_side_by_side", lambda found: outcomes)
     monkeypatch.setattr(mutants, "SURVIVORS", explained or {})
 
 

@@ -189,6 +189,28 @@ def widget_values(slip: float, sweeps: int) -> tuple[MDP, np.ndarray]:
     return mdp, v
 
 
+def test_after_k_sweeps_those_within_k_steps_know_of_the_goal_and_none_fears_the_pit():
+    text = text_of(CHAPTER)
+    cells = [(i, j) for i, row in enumerate(LAYOUT) for j, sign in enumerate(row) if sign != "#"]
+    ends = [cell for cell in cells if LAYOUT[cell[0]][cell[1]] == "G"]
+    assert [REWARDS[cells.index(end)] for end in ends] == [5, -5]
+    assert sorted(set(REWARDS)) == [-5, 0, 5]
+    steps, ring = {ends[0]: 0}, [ends[0]]
+    while ring:
+        at = ring.pop(0)
+        near = {(at[0] + i, at[1] + j) for i, j in ((0, 1), (1, 0), (0, -1), (-1, 0))} & set(cells)
+        for cell in near - set(steps) - set(ends):
+            steps[cell] = steps[at] + 1
+            ring.append(cell)
+    assert r"worth more than 0 that are at most $k$ steps away from the end that pays" in text
+    assert "(3) None: each cell has a move that cannot end in the pit" in text
+    for slip in (0.0, 0.2, 0.5, 0.8):
+        for sweeps in range(12):
+            knows = [1 <= steps.get(cell, 0) <= sweeps for cell in cells]
+            np.testing.assert_array_equal(widget_values(slip, sweeps)[1] > 0, knows)
+            assert widget_values(slip, sweeps)[1].min() >= 0
+
+
 def test_who_knows_the_best_action_values_needs_no_model():
     assert r"So $v^\ast(s) = \max_a q^\ast(s, a)$" in text_of(CHAPTER)
     mdp = random_mdp(6, 3, np.random.default_rng(8), 0.9)

@@ -86,7 +86,7 @@ CASES = (
          "No student can have a smaller loss than the teacher's entropy, unless it is asked less than the whole answer. What "
          "does this one never learn to say?",
          "Look at how long its answers become, and at the mask of the last token of an answer."),
-        "the loss falls below the teacher's entropy, and the student's answers run on to the limit: it never learns to stop",
+        "the loss lies below the teacher's entropy, and the student's answers run on to the limit: it never learns to stop",
         "Make masks from lengths, never by comparing tokens with the padding token.",
         "GPT-2 has no padding token, so its end mark is made one; a collator that masks by the token's number then hides "
         "every real end mark from the loss.",
@@ -121,10 +121,10 @@ CASES = (
         4, "trained on order", REWARD, "rlhw.reward_model:pairwise_loss", wrong.votes_by_position, LAWS["check_pairwise_loss"],
         {"loss": "higher", "accuracy": "lower", "ordered": "lower"}, "accuracy",
         ("Nothing is learned; but the gradient is not zero, and the scores do move.",
-         "The loss stays where a constant model has it, and half of the votes are agreed with. Which question about each "
+         "The loss is no better than a constant model's, and half of the votes are agreed with. Which question about each "
          "pair has that answer?",
          "The two answers stand in an order drawn by lot. Who tells the loss which of them won?"),
-        "the loss stays at ln 2 and the accuracy at a coin's one half, however long it trains",
+        "the loss stays a little above ln 2 and the accuracy at a coin's one half, however long it trains",
         "Take the winner from the label, not from the place where its answer stands.",
         "Many data sets put the chosen answer first, and a loss written for those reads any other as noise.",
     ),
@@ -185,8 +185,8 @@ CASES = (
         {"value_loss": "higher"}, "value_loss",
         ("The policy learns as the healthy one does, more or less. Somebody else does not.",
          "The critic comes to rest, and far from the returns. What else pulls at it?",
-         "The value loss ends near 2, which is half the square of 1/value_weight. Set the slope of the whole loss by V to "
-         "zero, with A = R - V in it."),
+         "The value loss of an answer ends near 2.6, and an answer has 1.3 tokens: 2 a token, half the square of 1/value_weight. "
+         "Set the slope of the whole loss by V to zero, with A = R - V in it."),
         "the value loss stays high: the critic is pushed down by the policy's loss, which likes large advantages",
         "Compute advantages without gradient, once, before the updates.",
         "With policy and critic in one loss, `advantages = returns - values` needs a `.detach()`.",
@@ -220,9 +220,9 @@ CASES = (
         13, "eos is no action", GRPO, "rlhw.rollouts:generate", wrong.generate_without_its_end, LAWS["check_generate"],
         {"gap": "lower"}, "gap",
         ("One of these numbers cannot be.",
-         "A KL is never negative, and two ways of measuring it should agree. What does one of them leave out?",
+         "A KL is never negative, its estimate never by much, and two ways of measuring it agree. What does one of them leave out?",
          "Count the tokens of an answer that get a log-probability. Which decision of the policy is not among them?"),
-        "the reported KL dips below zero, where no KL can be, and stays below the one from all answers: one decision of the "
+        "the reported KL dips below zero, farther than luck goes, and stays below the one from all answers: one decision of the "
         "policy is not counted",
         "The end mark is chosen like any token: it belongs in the mask, in the log-probability and in the KL.",
         "Special tokens are skipped when text is decoded, and the mask is made from the text.",

@@ -140,7 +140,7 @@ def _mutants() -> int:
     if importlib.util.find_spec("cosmic_ray") is not None:
         from rlhw.mutants import mechanical
 
-        outcomes = list(mechanical.run(mechanical.mutants(subjects())))
+        outcomes = mechanical.run_side_by_side(mechanical.mutants(subjects()))
     by_hand = {law: {name: broken_law(law, fn) for name, fn in rows.items()} for law, rows in hand_mutants().items()}
     print(f"{'law':28}{'killed: by hand':>16}{'mechanical':>14}")
     for law in subjects():
