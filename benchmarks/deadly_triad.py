@@ -106,14 +106,14 @@ def descent() -> dict[str, dict]:
 def legs() -> dict[str, dict]:
     """The star's growth rate with all three legs of the triad, and with each of them sawn off."""
     tables = Transitions(np.eye(7), np.zeros(7), np.einsum("sa,sat->st", STAR.target, STAR.mdp.transitions))
-    behaving = expected_transitions(STAR.mdp, STAR.behaviour, STAR.features)
+    behaving = expected_transitions(STAR.mdp, STAR.behavior, STAR.features)
     target_weights = on_policy_weights(STAR.mdp, STAR.target)
     rates = {
         "all": (STAR_EXPECTED, GAMMA, STAR_WEIGHTS, "all three"),
         "half": (STAR_EXPECTED, 0.5, STAR_WEIGHTS, "all three, discount 0.5"),
         "no_bootstrap": (STAR_EXPECTED, 0.0, STAR_WEIGHTS, "no bootstrapping (returns as targets)"),
         "on_policy": (STAR_EXPECTED, GAMMA, target_weights, "on-policy: states as the target policy meets them"),
-        "behaviour": (behaving, GAMMA, STAR_WEIGHTS, "on-policy: values of the behaviour policy"),
+        "behavior": (behaving, GAMMA, STAR_WEIGHTS, "on-policy: values of the behavior policy"),
         "table": (tables, GAMMA, STAR_WEIGHTS, "no approximation: one feature a state"),
     }
     metrics = {}
@@ -160,15 +160,15 @@ def star_runs() -> dict[str, dict]:
 
 
 def solved() -> list[float]:
-    """LSTD with ratios from one run of the behaviour policy, random rewards on the star: the greatest error of a value."""
+    """LSTD with ratios from one run of the behavior policy, random rewards on the star: the greatest error of a value."""
     errors = []
     for seed in range(RUNS):
         rng = np.random.default_rng(seed)
         pay = rng.standard_normal((7, 2))
-        found = episodes(STAR.mdp, STAR.behaviour, 1, rng, STEPS)
+        found = episodes(STAR.mdp, STAR.behavior, 1, rng, STEPS)
         earned = pay[found.states[0, :-1], found.actions[0]]
         transitions = transitions_along(STAR.features, found.states[0], earned)
-        ratios = (STAR.target / STAR.behaviour)[found.states[0, :-1], found.actions[0]]
+        ratios = (STAR.target / STAR.behavior)[found.states[0, :-1], found.actions[0]]
         kernel = np.einsum("sa,sat->st", STAR.target, STAR.mdp.transitions)
         truth = np.linalg.solve(np.eye(7) - GAMMA * kernel, pay[:, 1])
         errors.append(float(np.abs(STAR.features @ lstd(*transitions, GAMMA, ratios) - truth).max()))

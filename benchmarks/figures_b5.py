@@ -129,7 +129,7 @@ def baird_star() -> Figure:
     loop = {"arrowstyle": "->", "color": plots.COLORS[1], "connectionstyle": "arc3,rad=-1.4"}
     axes.annotate("", (7.15, 0.95), (7.15, 1.5), arrowprops=loop)
     axes.text(8.4, 1.2, "target: always down here", color=plots.COLORS[1], va="center", fontsize=10)
-    axes.text(6.2, 5.85, "behaviour: six times in seven to one of these, from anywhere", color=plots.COLORS[0], **style)
+    axes.text(6.2, 5.85, "behavior: six times in seven to one of these, from anywhere", color=plots.COLORS[0], **style)
     return figure
 
 

@@ -24,7 +24,7 @@ WALK_WEIGHTS = on_policy_weights(WALK, uniform_policy(WALK))
 WALK_EXPECTED = expected_transitions(WALK, uniform_policy(WALK), GROUPS)
 
 STAR = baird()
-STAR_WEIGHTS = on_policy_weights(STAR.mdp, STAR.behaviour)
+STAR_WEIGHTS = on_policy_weights(STAR.mdp, STAR.behavior)
 STAR_EXPECTED = expected_transitions(STAR.mdp, STAR.target, STAR.features)
 
 
@@ -47,7 +47,7 @@ def walk_samples(rng: np.random.Generator, steps: int, runs: int) -> WalkSamples
 
 
 def star_samples(rng: np.random.Generator, steps: int, runs: int) -> tuple[Transitions, np.ndarray]:
-    """Runs of the behaviour policy on the star: transitions, time first, and the ratios target/behaviour."""
-    found = episodes(STAR.mdp, STAR.behaviour, runs, rng, steps)
+    """Runs of the behavior policy on the star: transitions, time first, and the ratios target/behavior."""
+    found = episodes(STAR.mdp, STAR.behavior, runs, rng, steps)
     transitions = transitions_along(STAR.features, found.states.T, found.rewards.T)
-    return transitions, (STAR.target / STAR.behaviour)[found.states[:, :-1], found.actions].T
+    return transitions, (STAR.target / STAR.behavior)[found.states[:, :-1], found.actions].T

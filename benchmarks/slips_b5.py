@@ -97,7 +97,7 @@ SLIPS = {
         right=lambda h, after: h,
     ),
     "ratios_are_enough": Slip(
-        "growth rate on the star with ratios, states as the behaviour meets them (right: as the target does)",
+        "growth rate on the star with ratios, states as the behavior meets them (right: as the target does)",
         star_rate,
         wrong=lambda: STAR_WEIGHTS,
         right=lambda: on_policy_weights(STAR.mdp, STAR.target),

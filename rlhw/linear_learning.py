@@ -120,14 +120,14 @@ class Star(NamedTuple):
     mdp: MDP
     features: Float[Array, "S D"]
     target: Float[Array, "S A"]
-    behaviour: Float[Array, "S A"]
+    behavior: Float[Array, "S A"]
     w: Float[Array, " D"]
 
 
 def baird() -> Star:
     """Seven states without rewards, so v = 0. Action 0 leads to one of the states 0 to 5, action 1 to state 6.
 
-    V(i) = 2 w_i + w_7 for i < 6, and V(6) = w_6 + 2 w_7. The target always takes action 1, the behaviour with probability
+    V(i) = 2 w_i + w_7 for i < 6, and V(6) = w_6 + 2 w_7. The target always takes action 1, the behavior with probability
     1/7; γ = 0.99. Source: Baird (1995), in the form of Sutton & Barto (2018), figure 11.1.
 
     >>> star = baird()
@@ -139,8 +139,8 @@ def baird() -> Star:
     transitions[:, 1, 6] = 1.0
     mdp = MDP(transitions, np.zeros((7, 2)), gamma=0.99, start=np.full(7, 1 / 7))
     features = np.hstack([np.diag([2.0] * 6 + [1.0]), np.array([[1.0]] * 6 + [[2.0]])])
-    target, behaviour = np.tile([0.0, 1.0], (7, 1)), np.tile([6 / 7, 1 / 7], (7, 1))
-    return Star(mdp, features, target, behaviour, np.array([1.0, 1, 1, 1, 1, 1, 10, 1]))
+    target, behavior = np.tile([0.0, 1.0], (7, 1)), np.tile([6 / 7, 1 / 7], (7, 1))
+    return Star(mdp, features, target, behavior, np.array([1.0, 1, 1, 1, 1, 1, 10, 1]))
 
 
 def _check_lengths(**streams: Float[Array, "T ..."]) -> None:

@@ -493,21 +493,21 @@ def test_chain_share(equation):
 
 
 def off_policy(seed=24):
-    """(Φ, r, γ, μ "S A", ρ "S A", p "S A S", d): two actions, behaviour weights that are not the target's."""
+    """(Φ, r, γ, μ "S A", ρ "S A", p "S A S", d): two actions, behavior weights that are not the target's."""
     rng = np.random.default_rng(seed)
     for states, size in ((4, 2), (5, 3)):
         transitions, rewards = rng.dirichlet(np.ones(states), size=(states, 2)), rng.standard_normal((states, 2))
-        behaviour, target = rng.dirichlet(np.full(2, 4.0), size=states), rng.dirichlet(np.ones(2), size=states)
+        behavior, target = rng.dirichlet(np.full(2, 4.0), size=states), rng.dirichlet(np.ones(2), size=states)
         d, features = rng.dirichlet(np.full(states, 3.0)), rng.standard_normal((states, size))
-        yield features, rewards, 0.8, behaviour, target / behaviour, transitions, d
+        yield features, rewards, 0.8, behavior, target / behavior, transitions, d
 
 
 def mean_of(problem, f):
     """E[f(ρ, δ-parts)] over s ~ d, a ~ μ, s' ~ p: f(ρ, h, r, h')."""
-    features, rewards, _, behaviour, ratios, transitions, d = problem
+    features, rewards, _, behavior, ratios, transitions, d = problem
     total = 0.0
     for s, a, t in np.ndindex(transitions.shape):
-        chance = d[s] * behaviour[s, a] * transitions[s, a, t]
+        chance = d[s] * behavior[s, a] * transitions[s, a, t]
         total = total + chance * f(ratios[s, a], features[s], rewards[s, a], features[t])
     return total
 

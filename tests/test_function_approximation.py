@@ -93,7 +93,7 @@ def test_off_policy_td_follows_the_expected_recursion(fault, right):
     states = rng.integers(7, size=(count, runs))
     actions = (rng.random((count, runs)) < 1 / 7).astype(int)
     _, after = STAR.mdp.step(states.ravel(), actions.ravel(), rng.random(states.size))
-    ratios = (STAR.target / STAR.behaviour)[states, actions]
+    ratios = (STAR.target / STAR.behavior)[states, actions]
     if fault == "ratio left out":
         ratios = np.ones_like(ratios)
     steps = np.full(count, 0.04 if fault == "step doubled" else 0.02)
@@ -128,7 +128,7 @@ def test_the_star_is_as_published():
 def test_only_all_three_legs_together_run_away():
     gamma = STAR.mdp.gamma
     table = np.einsum("sa,sat->st", STAR.target, STAR.mdp.transitions)
-    behaving = expected_transitions(STAR.mdp, STAR.behaviour, STAR.features)
+    behaving = expected_transitions(STAR.mdp, STAR.behavior, STAR.features)
     assert growth_rate(td_system(*STAR_EXPECTED, gamma, STAR_WEIGHTS)[0]) > 0.2
     for rows, discount, d in (
         (STAR_EXPECTED, 0.0, STAR_WEIGHTS),

@@ -9,7 +9,7 @@ from rlhw.exercises.question import Part, Question, Wrong
 TEXT = r"""
 The discount is $\gamma = 0.9$. Give, as three numbers: (1) the TD error of a step with reward 1 from a state of value
 $V(s) = 4$ to a state of value $V(s') = 3$; (2) the value of a state that pays 2 at every step and is never left; (3)
-the importance ratio of an action that the target takes with probability 0.6 and the behaviour with probability 0.2.
+the importance ratio of an action that the target takes with probability 0.6 and the behavior with probability 0.2.
 """
 
 STUB = """
@@ -37,7 +37,7 @@ QUESTION = Question(
     stub=STUB.strip(),
     law=(
         "At least one of the three differs. (1) Target minus estimate. (2) Bellman's equation, or a geometric sum. "
-        "(3) Target over behaviour."
+        "(3) Target over behavior."
     ),
     expected=expected,
     parts=(Part("three numbers", 3, cases=1),),
