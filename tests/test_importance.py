@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from rlhw.exact_episodes import weight_second_moment
 from rlhw.importance import (
     ordinary_variance,
     per_decision_variance,
@@ -13,7 +14,6 @@ from rlhw.importance import (
     weighted_variance,
 )
 from rlhw.mdp import MDP
-from rlhw.off_policy import weight_second_moment
 
 TARGET, BEHAVIOR, REWARDS = np.array([0.7, 0.3]), np.array([0.4, 0.6]), np.array([1.4, -0.3])
 
