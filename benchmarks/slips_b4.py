@@ -60,7 +60,7 @@ def variance_at_the_value(error) -> float:
 
 
 def weighted_mean(behavior) -> float:
-    """E_μ[ρ r] for π = (½, ½) and rewards 1 and 3, summed over what the behaviour does."""
+    """E_μ[ρ r] for π = (½, ½) and rewards 1 and 3, summed over what the behavior does."""
     law, target = behavior(), np.full(2, 0.5)
     done = law > 0
     return float(law[done] @ (target[done] / law[done] * np.array([1.0, 3.0])[done]))
@@ -122,7 +122,7 @@ SLIPS = {
         right=corrected_error,
     ),
     "no_coverage": Slip(
-        "weighted mean of rewards 1 and 3 for π = (½, ½), behaviour (1, 0) (right: (0.9, 0.1))",
+        "mean of weight times reward, 1 and 3, for π = (½, ½), behavior (1, 0) (right: (0.9, 0.1))",
         weighted_mean,
         wrong=lambda: np.array([1.0, 0.0]),
         right=lambda: np.array([0.9, 0.1]),

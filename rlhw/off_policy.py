@@ -1,6 +1,6 @@
 """Learning about one policy from another's episodes: importance weights, three estimates, and TD.
 
-π is the policy asked about (the target), μ the one that acted (the behaviour). Nothing here works without *coverage*: what
+π is the policy asked about (the target), μ the one that acted (the behavior). Nothing here works without *coverage*: what
 π may do, μ must do sometimes. Chapter B4; the same ratio is PPO's, in chapter 6.
 """
 
@@ -19,7 +19,7 @@ CorrectedError = Callable[[Array, Array, Array, Array, float], Float[Array, " N"
 
 
 class OffPolicyStep(NamedTuple):
-    """One step of N learners that follow the behaviour, and `values`, what each believes of the target after it."""
+    """One step of N learners that follow the behavior, and `values`, what each believes of the target after it."""
 
     states: Int[Array, " N"]
     actions: Int[Array, " N"]
@@ -29,7 +29,7 @@ class OffPolicyStep(NamedTuple):
 
 
 def check_coverage(target: Float[Array, "S A"], behavior: Float[Array, "S A"]) -> None:
-    """ValueError, naming state and action, where the target policy may do what the behaviour never does.
+    """ValueError, naming state and action, where the target policy may do what the behavior never does.
 
     >>> check_coverage(np.array([[1.0, 0.0]]), np.array([[0.5, 0.5]]))
     """

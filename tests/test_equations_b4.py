@@ -221,7 +221,7 @@ def test_robbins_monro(equation):
 
 
 def two_policies(cover=True):
-    """A small model, a target, and a behaviour that covers it (or leaves out one action of state 1)."""
+    """A small model, a target, and a behavior that covers it (or leaves out one action of state 1)."""
     rng = np.random.default_rng(24)
     mdp = random_mdp(3, 2, rng, gamma=0.7)
     target, behavior = rng.dirichlet(2 * np.ones(2), size=3), rng.dirichlet(2 * np.ones(2), size=3)

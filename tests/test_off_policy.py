@@ -37,7 +37,7 @@ def endless(rewards=REWARDS):
 
 
 def weighed(mdp, target, behavior, horizon):
-    """Every episode of the behaviour, with its probability and weights."""
+    """Every episode of the behavior, with its probability and weights."""
     chances, found = enumerate_episodes(mdp, behavior, horizon)
     return chances, importance_weights(taken(target, found), taken(behavior, found)), found.rewards
 
@@ -76,7 +76,7 @@ def test_with_one_episode_the_weighted_estimate_is_about_the_wrong_policy():
     returns = discounted_return(rewards, 1.0)
     means = [weighted_mean_and_variance(chances, weights[:, -1], returns, n)[0] for n in (1, 2, 4)]
     assert means[0] == pytest.approx(3 * MU @ REWARDS, abs=1e-12), (
-        "one weight over itself is one: the behaviour's value"
+        "one weight over itself is one: the behavior's value"
     )
     assert means[0] < means[1] < means[2] < 3 * PI @ REWARDS
 
@@ -126,7 +126,7 @@ def test_with_decaying_steps_it_comes_to_the_targets_value(error):
     *_, last = off_policy_td(mdp, target, uniform_policy(mdp), **settings, rng=np.random.default_rng(3))
     exact = solve_policy(mdp, target)
     assert np.abs(last.values.mean(axis=0) - exact).max() < 0.05
-    assert np.abs(solve_policy(mdp, uniform_policy(mdp)) - exact).max() > 0.15, "the behaviour's value is another"
+    assert np.abs(solve_policy(mdp, uniform_policy(mdp)) - exact).max() > 0.15, "the behavior's value is another"
 
 
 def test_what_is_not_covered_is_named():

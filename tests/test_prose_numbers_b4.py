@@ -76,8 +76,8 @@ def test_directions_on_the_cliff():
     assert entry("cliff_sarsa_middle") == 0
     assert "Expected SARSA, which has less noise, takes the middle route every time" in text
     assert entry("cliff_expected_middle") == 20
-    assert "acts within a hundredth of the best" in text
-    assert abs(entry("cliff_expected_acting") - entry("cliff_soft_10")) < 0.01 * abs(entry("cliff_soft_10"))
+    assert "acts within a tenth of a percent of the best" in text
+    assert abs(entry("cliff_expected_acting") - entry("cliff_soft_10")) < 0.001 * abs(entry("cliff_soft_10"))
     assert "SARSA keeps away from the edge and earns more" in text
     assert entry("cliff_sarsa_online") > entry("cliff_q_online")
     assert entry("cliff_q_edge") == 20

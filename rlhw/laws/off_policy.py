@@ -24,7 +24,7 @@ def check_importance_weights(importance_weights: Callable) -> None:
     for n, t in np.ndindex(5, 4):
         for k in range(t + 1):
             expected[n, t] *= target[n, k] / behavior[n, k]
-    law = "the weight of the first steps is the product of target over behaviour, this step included"
+    law = "the weight of the first steps is the product of target over behavior, this step included"
     assert_close(importance_weights(target, behavior), expected, law)
 
 
@@ -115,7 +115,7 @@ def check_mean_and_variance(mean_and_variance: Callable) -> None:
 def check_weight_second_moment(weight_second_moment: Callable) -> None:
     """The mean of the squared weight of the first steps, summed over all ways they can go.
 
-    weight_second_moment takes a model's four parts, target, behaviour and the horizon.
+    weight_second_moment takes a model's four parts, target, behavior and the horizon.
     """
     transitions, rewards, gamma, start = model(11)
     rng = np.random.default_rng(12)
@@ -165,9 +165,9 @@ def check_corrected_target(corrected_target: Callable) -> None:
 
 
 def check_off_policy_td(off_policy_td: Callable) -> None:
-    """Replayed: each value moves along the error it is given, with the ratio of the action taken; the walk is the behaviour's.
+    """Replayed: each value moves along the error it is given, with the ratio of the action taken; the walk is the behavior's.
 
-    off_policy_td takes a model's four parts, target, behaviour and its settings; it gives tuples of states, actions, rewards,
+    off_policy_td takes a model's four parts, target, behavior and its settings; it gives tuples of states, actions, rewards,
     next states and values. How often each action is taken is a count that a right loop fails once in a million times.
     """
     given = model(14)
@@ -200,6 +200,6 @@ def check_off_policy_td(off_policy_td: Callable) -> None:
     assert abs(values[0] - values[1]).max() > 1e-6, "learners walk ways of their own; yours all walk one."
     due = acted.sum(axis=1, keepdims=True) * behavior
     far = np.abs(acted - due) > 5.33 * np.sqrt(due * (1 - behavior)) + 1e-9
-    assert not np.any(far), f"actions are the behaviour's; yours are counted {acted.tolist()}."
+    assert not np.any(far), f"actions are the behavior's; yours are counted {acted.tolist()}."
     far = np.abs(begins - begins.sum() * start) > 5.33 * np.sqrt(begins.sum() * start * (1 - start)) + 1e-9
     assert not np.any(far), f"episodes begin by the law of the first state; yours are counted {begins.tolist()}."

@@ -39,7 +39,7 @@ def refuses_a_bad_epsilon(softened: Callable) -> None:
 
 
 def refuses_impossible_actions(importance_weights: Callable) -> None:
-    """What was done, the behaviour can do."""
+    """What was done, the behavior can do."""
     ones = np.ones((3, 3))
     for none in (0.0, -0.1):
         behavior = np.array([[1.0] * 3, [0.5, none, 0.5], [0.5, 0.5, none]])
@@ -56,7 +56,7 @@ def refuses_empty_weights(weighted_importance_sampling: Callable) -> None:
 
 
 def refuses_bare_actions(off_policy_td: Callable) -> None:
-    """Both policies are policies, the behaviour covers the target (the sentence names the first place), settings by name."""
+    """Both policies are policies, the behavior covers the target (the sentence names the first place), settings by name."""
     from rlhw.exploration import constant
     from rlhw.off_policy import corrected_error
     from rlhw.worlds import random_walk
@@ -74,7 +74,7 @@ def refuses_bare_actions(off_policy_td: Callable) -> None:
 
 
 def refuses_bare_moments(weight_second_moment: Callable) -> None:
-    """The behaviour covers the target."""
+    """The behavior covers the target."""
     from rlhw.worlds import random_walk
 
     fair, right = np.full((4, 2), 0.5), np.array([[0.0, 1.0]] * 4)

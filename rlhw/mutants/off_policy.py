@@ -224,7 +224,7 @@ def _second_moment(square=lambda pi, mu: pi**2 / mu, steps=0, end=1.0, begin=Non
 SECOND_MOMENT = {
     "first moment": _second_moment(square=lambda pi, mu: pi),
     "moment under the target": _second_moment(square=lambda pi, mu: pi**3 / mu**2),
-    "target and behaviour exchanged": _second_moment(square=lambda pi, mu: np.where(mu > 0, mu**2 / pi, 0.0)),
+    "target and behavior exchanged": _second_moment(square=lambda pi, mu: np.where(mu > 0, mu**2 / pi, 0.0)),
     "one step more": _second_moment(steps=1),
     "no weight after the end": _second_moment(end=0.0),
     "starts anywhere": _second_moment(begin=np.full(4, 0.25)),
