@@ -139,11 +139,14 @@ def test_planned_chapters_have_no_link(built_book):
         assert (planned is None) != (link is None), f"neither planned nor linked, or both: {entry.get_text()}"
 
 
-def test_every_module_of_the_library_has_its_place_on_the_api_page():
-    shown = set(re.findall(r"automodule:: (rlhw[\w.]*)", (ROOT / "book" / "api.md").read_text(encoding="utf-8")))
+def test_every_module_of_the_library_has_its_place_on_one_of_the_api_pages():
+    pages = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "book").glob("api*.md"))]
+    listed = re.findall(r"automodule:: (rlhw[\w.]*)", "".join(pages))
+    shown = set(listed)
+    assert len(listed) == len(shown), "a module stands twice"
     for module in shown - {"rlhw"}:
         path = ROOT / module.replace(".", "/")
-        assert path.with_suffix(".py").is_file() or (path / "__init__.py").is_file(), f"api.md shows {module}"
+        assert path.with_suffix(".py").is_file() or (path / "__init__.py").is_file(), f"the API pages show {module}"
     subjects = {f"rlhw.{path.stem}" for path in (ROOT / "rlhw").glob("*.py") if not path.stem.startswith("_")}
     # Tools of the maintainer, read in their source.
     inside = {"rlhw.cli", "rlhw.notebook_rules", "rlhw.repository", "rlhw.same_model"}
