@@ -87,7 +87,9 @@ def test_directions_on_the_cliff():
 
 def test_directions_in_the_rooms():
     text = text_of(CHAPTER)
-    assert "Each of the two constant explorers is near its own answer and far from the other's" in text
+    assert (
+        "each of the two learners with a constant $\\epsilon$ is near its own answer and far from the other's" in text
+    )
     assert entry("rooms_q_best") < 0.3 * entry("rooms_q_soft")
     assert entry("rooms_sarsa_soft") < 0.3 * entry("rooms_sarsa_best")
     assert "It is a poor one" in text
