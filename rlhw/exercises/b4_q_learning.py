@@ -101,7 +101,7 @@ def expected(q, s, a, r, s2, over, gamma, alpha):
 QUESTION = Question(
     name="b4-q-learning",
     title="One step of Q-learning",
-    stars=2,
+    stars=1,
     minutes=10,
     text=TEXT.strip(),
     stub=STUB.strip(),
