@@ -75,9 +75,7 @@ def test_with_one_episode_the_weighted_estimate_is_about_the_wrong_policy():
     chances, weights, rewards = weighed(endless(), PI[None], MU[None], 3)
     returns = discounted_return(rewards, 1.0)
     means = [weighted_mean_and_variance(chances, weights[:, -1], returns, n)[0] for n in (1, 2, 4)]
-    assert means[0] == pytest.approx(3 * MU @ REWARDS, abs=1e-12), (
-        "one weight over itself is one: the behavior's value"
-    )
+    assert means[0] == pytest.approx(3 * MU @ REWARDS, abs=1e-12), "one weight over itself is one: the behavior's value"
     assert means[0] < means[1] < means[2] < 3 * PI @ REWARDS
 
 
