@@ -87,9 +87,9 @@ def test_what_the_card_says_of_the_costs():
     assert entry("time_ratio") > 1.2
     assert r"With $\gamma = 0.5$ the sweeps win from 250 states on" in text
     assert all(entry(f"solve_{states}") > 1.3 * entry(f"sweeps_5_{states}") for states in (250, 500, 1000, 2000))
-    assert "a sweep has four times as many numbers to read, 32 megabytes now, and takes more than eight times" in text
+    assert "a sweep has four times as many numbers to read, 32 megabytes now, and takes some eight times" in text
     a_sweep = [entry(f"sweeps_9_{states}") / entry(f"count_sweeps_9_{states}") for states in (1000, 2000)]
-    assert a_sweep[1] > 8 * a_sweep[0]
+    assert 6 < a_sweep[1] / a_sweep[0] < 10
     assert 2000**2 * 8 == 32_000_000
     gaps = [entry(f"sweeps_9_{states}") / entry(f"solve_{states}") for states in (125, 250, 500, 1000, 2000)]
     assert sorted(gaps[:4], reverse=True) == gaps[:4]
