@@ -92,7 +92,7 @@ def test_what_the_card_says_of_the_costs():
     assert 6 < a_sweep[1] / a_sweep[0] < 10
     assert 2000**2 * 8 == 32_000_000
     gaps = [entry(f"sweeps_9_{states}") / entry(f"solve_{states}") for states in (125, 250, 500, 1000, 2000)]
-    assert sorted(gaps[:4], reverse=True) == gaps[:4]
+    assert gaps[0] > gaps[1] > 2 * max(gaps[2:4])
     assert gaps[4] > 1.2 * gaps[3]
     assert "values are late and policies are early" in text
     assert entry("policy_sweeps") < entry("sweeps") / 10
