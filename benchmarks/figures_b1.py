@@ -59,7 +59,7 @@ def grow() -> Figure:
         ends[name] = line
         axes.plot(pulls, line, color=color)
         at = {"decaying_20": 5.0, "ucb_narrow": -7.0}.get(name, 0.0)
-        plots.label_line(axes, REWARDS, float(line[-1]) + at, label, color)
+        plots.label_line(axes, float(REWARDS), float(line[-1]) + at, label, color)
     bound = CONSTANT * np.log(pulls)
     axes.plot(pulls, bound, color="black", linestyle="--", linewidth=1.2)
     axes.annotate("C log T", (12, bound[11]), xytext=(-4, 6), textcoords="offset points", ha="right")

@@ -92,12 +92,12 @@ def weights_by_horizon() -> Figure:
     lines = (("standard deviation", spread, 1), ("mean", np.ones(20), 6), ("typical", typical, 0))
     for name, values, color in lines:
         left.semilogy(steps, values, color=plots.COLORS[color])
-        plots.label_line(left, 20, values[-1], name, plots.COLORS[color])
+        plots.label_line(left, 20.0, values[-1], name, plots.COLORS[color])
     left.set(xlabel="steps of an episode, T", ylabel="weight of the episode", xlim=(1, 32), xticks=(1, 5, 10, 15, 20))
     left.set_title("the weight")
     for color, (name, values) in zip((plots.COLORS[1], plots.COLORS[2]), errors.items(), strict=True):
         right.semilogy(steps, values, color=color)
-        plots.label_line(right, 20, values[-1], name, color)
+        plots.label_line(right, 20.0, values[-1], name, color)
     right.axhline(1, color=GREY, linewidth=1, linestyle="--")
     right.annotate("as large as the value", (1.3, 1), xytext=(0, 4), textcoords="offset points", color=GREY, fontsize=9)
     right.set(xlabel="steps of an episode, T", ylabel="standard error / value", xlim=(1, 28), xticks=(1, 5, 10, 15, 20))
