@@ -30,7 +30,7 @@ def targets() -> Figure:
     metrics = cards.read("prediction")["metrics"]
     figure, axes = plt.subplots(figsize=(7.2, 4.4))
     families = (
-        ("n", np.arange(1, 60), n_step_moments, plots.COLORS[1], [f"n_{n}" for n in N_STEPS], N_STEPS),
+        ("n", range(1, 60), n_step_moments, plots.COLORS[1], [f"n_{n}" for n in N_STEPS], N_STEPS),
         ("λ", np.linspace(0, 1, 41), lambda_moments, plots.COLORS[0],
          [f"lambda_{lam:g}".replace(".", "") for lam in LAMBDAS], LAMBDAS),
     )  # fmt: skip
