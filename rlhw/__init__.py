@@ -39,6 +39,8 @@ In every chapter:
 
     laws        what must hold of any implementation: numerical gradients, enumeration, check_*(fn)
     exercises   the questions, with the check of each
+    homework    the assignments: one source each, built into the notebooks of students, instructors and the grader
+    grading     grades a folder of submissions; student code runs in a sandbox only
     mutants     implementations that are wrong on purpose: each must be rejected by its law
     plots       figures with one colour-blind-safe style and alt text
     widgets     what moves on the page; each computes what its Python twin computes
@@ -61,14 +63,14 @@ def setup() -> None:
     session.setup()
 
 
-def check(question: str, answer: object) -> None:
-    """Print the verdict on an answer to an exercise: `rlhw.check("ch1-score", score)`.
+def check(question: str, answer: object, part: str = "", variant: str = "") -> None:
+    """Print the verdict on an answer to an exercise: `rlhw.check("ch1-score", score)`; homework names a part of it.
 
     Nothing is returned, so that a cell shows one line; `rlhw.exercises.verdict` returns what was found.
     """
     from rlhw import exercises
 
-    exercises.check(question, answer)
+    exercises.check(question, answer, part, variant)
 
 
 def check_notebook() -> None:

@@ -30,7 +30,7 @@ def test_right_answers_are_never_rejected(name):
 def test_prove_finds_a_check_that_accepts_a_wrong_answer(monkeypatch, capsys):
     asked = exercises.question("ch2-recall")
     spoiled = {**asked.wrong, "right after all": Wrong((0.8, -0.04, 0.0), "A hint of its own.")}
-    monkeypatch.setattr(exercises, "question", lambda name: _with(asked, wrong=spoiled))
+    monkeypatch.setattr(exercises, "question", lambda name, variant="": _with(asked, wrong=spoiled))
     assert not exercises.prove(["ch2-recall"], seeds=2)
     assert "'right after all' accepted" in capsys.readouterr().out
 
@@ -40,7 +40,7 @@ def test_prove_finds_a_rejected_right_answer_and_a_hint_of_another(monkeypatch, 
     names = list(asked.wrong)
     spoiled = {**asked.wrong, names[0]: Wrong(asked.wrong[names[1]].answer, "A hint of its own.")}
     right = {**asked.right, "no answer at all": "words"}
-    monkeypatch.setattr(exercises, "question", lambda name: _with(asked, wrong=spoiled, right=right))
+    monkeypatch.setattr(exercises, "question", lambda name, variant="": _with(asked, wrong=spoiled, right=right))
     assert not exercises.prove(["ch2-recall"], seeds=2)
     printed = capsys.readouterr().out
     assert "right answer 'no answer at all' rejected" in printed
@@ -50,7 +50,7 @@ def test_prove_finds_a_rejected_right_answer_and_a_hint_of_another(monkeypatch, 
 def test_prove_wants_five_wrong_answers(monkeypatch, capsys):
     asked = exercises.question("ch2-recall")
     few = dict(list(asked.wrong.items())[:4])
-    monkeypatch.setattr(exercises, "question", lambda name: _with(asked, wrong=few))
+    monkeypatch.setattr(exercises, "question", lambda name, variant="": _with(asked, wrong=few))
     assert not exercises.prove(["ch2-recall"], seeds=1)
     assert "5 and 2 are needed" in capsys.readouterr().out
 

@@ -44,7 +44,8 @@ ARROWS = {
     "ppo_details": {"batches", "ppo", "reward_model", "training"},
     "grpo": {"batches", "logprobs", "rollouts", "ppo", "training"},
     "exercises": {"laws", "policy_gradient", "bandits"},
-    "grading": {"laws"},
+    "homework": {"exercises", "repository", "preferences", "evaluation"},
+    "grading": {"laws", "exercises", "homework"},
     "mutants": {
         "laws",
         "policy_gradient",

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from rlhw.exercises.question import Question, Verdict, draw_cases, judge, outputs_of
+from rlhw.exercises.question import Question, Verdict, draw_cases, draw_part, judge, outputs_of
 
 # What was checked in this session, by name: `rlhw.check_notebook()` reports it.
 session_verdicts: dict[str, Verdict] = {}
 
-ORDER = (*(f"ch{number}" for number in range(1, 9)), *(f"b{number}" for number in range(1, 7)))
+ORDER = (*(f"ch{number}" for number in range(1, 9)), *(f"b{number}" for number in range(1, 7)), "hw1", "hw2")
 
 
 def names() -> list[str]:
@@ -24,20 +24,28 @@ def names() -> list[str]:
     return sorted(stems, key=lambda name: (ORDER.index(name.split("-")[0]), name))
 
 
-def question(name: str) -> Question:
-    """The question of this name. ValueError names the closest one when there is none."""
+def question(name: str, variant: str = "") -> Question:
+    """The question of this name; with a variant (hexadecimal) its version for one student, where it has such.
+
+    ValueError names the closest one when there is none.
+    """
     if name not in names():
         near = get_close_matches(name, names(), n=1)
         advice = f" Did you mean '{near[0]}'?" if near else f" There are: {', '.join(names())}."
         raise ValueError(f"there is no question '{name}'.{advice}")
-    return import_module(f"rlhw.exercises.{name.replace('-', '_')}").QUESTION
+    asked = import_module(f"rlhw.exercises.{name.replace('-', '_')}").QUESTION
+    return asked.variant(np.random.default_rng(int(variant, 16))) if variant and asked.variant else asked
 
 
-def verdict(name: str, answer: object, seed: int = 0) -> Verdict:
-    """Judge an answer: a function, or a value. None, or a function that returns None, is an answer not given yet."""
-    asked = question(name)
-    cases = draw_cases(asked, seed)
-    nothing = Verdict(name, False, "no answer yet.", 0, asked.points, {part.name: False for part in asked.parts})
+def verdict(name: str, answer: object, seed: int = 0, part: str = "", variant: str = "") -> Verdict:
+    """Judge an answer, in one part or in all: a function, or a value.
+
+    None, or a function that returns None, is an answer not given yet.
+    """
+    asked = question(name, variant)
+    cases = draw_part(asked, part, seed) if part else draw_cases(asked, seed)
+    possible = sum(known.points for known in asked.parts if known.name in cases)
+    nothing = Verdict(name, False, "no answer yet.", 0, possible, dict.fromkeys(cases, False))
     if answer is None or answer is Ellipsis:
         return nothing
     try:
@@ -45,17 +53,23 @@ def verdict(name: str, answer: object, seed: int = 0) -> Verdict:
             outputs = outputs_of(answer, cases)
     except Exception as error:
         message = f"not yet. Your function stopped with {type(error).__name__}: {error}"
-        return Verdict(name, False, message, 0, asked.points, nothing.parts)
+        return Verdict(name, False, message, 0, possible, nothing.parts)
     if all(output is None or output is Ellipsis for group in outputs.values() for output in group):
         return nothing
     return judge(asked, cases, outputs)
 
 
-def check(name: str, answer: object) -> Verdict:
-    """Judge an answer, print the verdict on one line, remember it for `rlhw.check_notebook()`, and return it."""
-    result = verdict(name, answer)
-    session_verdicts[name] = result
-    print(f"{name}: {result.message} ({result.earned} of {result.points} points)")
+def check(name: str, answer: object, part: str = "", variant: str = "") -> Verdict:
+    """Judge an answer, print the verdict on one line, remember it for `rlhw.check_notebook()`, and return it.
+
+    With a part, as in homework, the line of a right answer is always "name, part: ok": nbval compares it.
+    """
+    result = verdict(name, answer, part=part, variant=variant)
+    session_verdicts[f"{name}, {part}" if part else name] = result
+    if part:
+        print(f"{name}, {part}: {'ok' if result.passed else result.message}")
+    else:
+        print(f"{name}: {result.message} ({result.earned} of {result.points} points)")
     return result
 
 

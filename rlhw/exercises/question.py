@@ -52,6 +52,8 @@ class Question:
     parts: tuple[Part, ...]
     right: dict[str, Answer]
     wrong: dict[str, Wrong]
+    # Another version of the question, for one student: the lines of a puzzle in another order, say.
+    variant: Callable[[np.random.Generator], "Question"] | None = None
     agrees: Callable[[object, object], bool] = field(default=lambda got, expected: close(got, expected))
 
     @property
@@ -98,6 +100,15 @@ def draw_cases(question: Question, seed: int) -> dict[str, list[Case]]:
     return {part.name: [part.draw(rng) for _ in range(part.cases)] for part in question.parts}
 
 
+def draw_part(question: Question, part: str, seed: int) -> dict[str, list[Case]]:
+    """The inputs of one part. They depend on the seed alone, not on the other parts. ValueError lists the parts."""
+    known = {candidate.name: candidate for candidate in question.parts}
+    if part not in known:
+        raise ValueError(f"{question.name} has no part '{part}'. Its parts are: {', '.join(known)}.")
+    rng = np.random.default_rng(seed)
+    return {part: [known[part].draw(rng) for _ in range(known[part].cases)]}
+
+
 def outputs_of(answer: Answer, cases: dict[str, list[Case]]) -> dict[str, list[object]]:
     """What the answer says to each case. A function is called with its own copies of the arguments."""
     if not callable(answer):
@@ -106,18 +117,19 @@ def outputs_of(answer: Answer, cases: dict[str, list[Case]]) -> dict[str, list[o
 
 
 def judge(question: Question, cases: dict[str, list[Case]], outputs: dict[str, list[object]]) -> Verdict:
-    """Hold outputs against the oracle. A wrong answer that coincides with a known one gets that one's hint."""
+    """Hold outputs against the oracle, in the parts that `cases` has. A known wrong answer gets its own hint."""
+    chosen = [part for part in question.parts if part.name in cases]
     parts = {
         part.name: all(
             question.agrees(got, question.expected(*case))
             for case, got in zip(cases[part.name], outputs[part.name], strict=True)
         )
-        for part in question.parts
+        for part in chosen
     }
-    earned = sum(part.points for part in question.parts if parts[part.name])
+    earned = sum(part.points for part in chosen if parts[part.name])
     passed = all(parts.values())
     message = "passed" if passed else "not yet. " + _hint(question, cases, outputs)
-    return Verdict(question.name, passed, message, earned, question.points, parts)
+    return Verdict(question.name, passed, message, earned, sum(part.points for part in chosen), parts)
 
 
 def _hint(question: Question, cases: dict[str, list[Case]], outputs: dict[str, list[object]]) -> str:
