@@ -94,7 +94,9 @@ def _add_label(verbs: argparse._SubParsersAction) -> None:
 def _add_homework(verbs: argparse._SubParsersAction) -> None:
     homework = verbs.add_parser("homework", help="list the homework, build its notebooks, make Gradescope's autograder")
     actions = homework.add_subparsers(required=True, metavar="ACTION")
-    actions.add_parser("list", help="the assignments, their points and minutes").set_defaults(run=_homework, action="list")
+    actions.add_parser("list", help="the assignments, their points and minutes").set_defaults(
+        run=_homework, action="list"
+    )
     build = actions.add_parser("build", help="write notebooks/homework, or every version into a folder")
     build.add_argument("names", nargs="*", metavar="NAME", help="such as hw1; all by default")
     build.add_argument("--out", metavar="FOLDER", help="gets student/, solution/ and grader/")
