@@ -107,8 +107,8 @@ def draw_single(rng: np.random.Generator) -> tuple[Array, Array]:
 
 
 def draw_large(rng: np.random.Generator) -> tuple[Array, Array]:
-    """The logits of one question lie near 1000, those of all others near -1000."""
-    logits, question_probs = draw_table(rng)
+    """The logits of one question lie near 1000, those of two or three others near -1000."""
+    logits, question_probs = draw_table(rng, questions=int(rng.integers(3, 5)))
     logits = logits - 1000.0
     logits[rng.integers(len(logits))] += 2000.0
     return logits, question_probs

@@ -157,9 +157,9 @@ QUESTION = Question(
     ),
     expected=expected,
     parts=(
-        Part("one question", 3, with_numbers(contexts.draw_single), cases=4),
-        Part("several questions", 3, with_numbers(contexts.draw_table), cases=4),
-        Part("logits of a thousand", 2, with_numbers(contexts.draw_large), cases=4),
+        Part("one question", 3, with_numbers(contexts.draw_single), cases=3),
+        Part("several questions", 3, with_numbers(contexts.draw_table), cases=3),
+        Part("logits of a thousand", 2, with_numbers(contexts.draw_large), cases=3),
     ),
     right=RIGHT,
     wrong={
