@@ -21,7 +21,7 @@ DOORS = {
     "processes": ("can start any number of processes", False),
     "memory": ("can take any amount of memory", False),
     "file size": ("can write a file of any size", False),
-    "namespaces": ("can make a user namespace", False),
+    "namespaces": ("can make namespaces of its own", True),
     "files": ("can read every file of this machine that is open to everybody", True),
     "network": ("can reach the network", True),
     "others": ("sees which other processes run", True),

@@ -27,6 +27,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 
 from rlhw.grading import values
 from rlhw.grading.sandbox import Limits, NoSandbox, Sandbox
@@ -138,10 +139,8 @@ class Worker:
 
     def kill(self) -> None:
         """End the process and every process that it started."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
         self.process.stdin = self.process.stdin.close()
         self.process.stdout = self.process.stdout.close()
