@@ -75,7 +75,7 @@ def question_rows(assignment: object) -> list[str]:
     for item in assignment.items:
         if hasattr(item, "question"):
             asked = exercises.question(item.question)
-            parts = ", ".join(f"{part.name} {part.points}" for part in asked.parts)
+            parts = ", ".join(f"{part.name} ({part.points})" for part in asked.parts)
             stars = "★" * asked.stars + "☆" * (3 - asked.stars)
             spoken = (
                 f'<span class="question-stars" role="img" aria-label="difficulty {asked.stars} of 3">{stars}</span>'
@@ -109,33 +109,34 @@ def rubric_lists(name: str) -> list[str]:
 
 
 def plan_lines(lines: list[str], folder: Path) -> list[str]:
-    """Return a plan's table and, below it, its minutes in all. ValueError names the line that cannot be read."""
-    table = ["| week | chapters, each with its notebook | read + do + run | homework | in class |"]
-    table.append("| --: | --- | --- | --- | --- |")
+    """Return a plan as a definition list, a week an entry, and below it its minutes in all.
+
+    A list and no table: on a phone five columns would leave a word a line. ValueError names the line that cannot be read.
+    """
+    written: list[str] = []
     seen: list[Chapter] = []
     assigned: dict[str, int] = {}
     for line in filter(str.strip, lines):
         cells = [cell.strip() for cell in line.split("|", 3)]
         if len(cells) != 4:
             raise ValueError(f"a week of a plan is 'week | chapters | homework | in class', not {line.strip()!r}")
-        chapters = [chapter(folder, stem.strip()) for stem in cells[1].split(",") if stem.strip()]
+        week, stems, work, in_class = cells
+        chapters = [chapter(folder, stem.strip()) for stem in stems.split(",") if stem.strip()]
         seen += chapters
-        for name in ASSIGNMENT.findall(cells[2]):
+        for name in ASSIGNMENT.findall(work):
             assigned[name] = importlib.import_module("rlhw.homework").assignment(name).minutes
-        read, exercises, notebook = sums(chapters)
-        minutes = f"{read} + {exercises} + {notebook}" if chapters else ""
         links = ", ".join(one.link for one in chapters)
-        table.append(f"| {cells[0]} | {links} | {minutes} | {cells[2]} | {cells[3]} |")
-    read, exercises, notebook = sums(seen)
-    work = ", ".join(f"{minutes} for {name}" for name, minutes in assigned.items())
-    total = hours(read + exercises + notebook + sum(assigned.values()))
-    parts = [
-        f"{read} minutes to read",
-        f"{exercises} for exercises",
-        f"{notebook} for notebooks",
-        *filter(None, [work]),
-    ]
-    return [*table, "", f"**Outside class, in all: {total}** ({', '.join(parts)})."]
+        at_home = ". ".join(filter(None, [f"{minutes(chapters)}" if chapters else "", f"**{work}**" if work else ""]))
+        written += [f"Week {week}: {links}", f": *At home*: {at_home}.", "", f": *In class*: {in_class}", ""]
+    work = [f"{assigned[name]} for {name}" for name in sorted(assigned)]
+    total = hours(sum(sums(seen)) + sum(assigned.values()))
+    return [*written, f"**Outside class, in all: {total}** ({', '.join([minutes(seen), *work])})."]
+
+
+def minutes(chapters: list[Chapter]) -> str:
+    """Say what some chapters take."""
+    read, exercises, notebook = sums(chapters)
+    return f"{read} minutes to read, {exercises} for exercises, {notebook} for notebooks"
 
 
 def sums(chapters: list[Chapter]) -> tuple[int, int, int]:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import homework_tables
 import pytest
+from bs4 import BeautifulSoup
 from small_book import SmallBook
 
 from rlhw.homework.assignment import Asked, Assignment, Level, Prose, Written
@@ -51,8 +52,6 @@ def build(folder, text: str, **chapters: str) -> SmallBook:
 
 def cells(page: str) -> list[list[str]]:
     """The table's rows as text."""
-    from bs4 import BeautifulSoup
-
     table = BeautifulSoup(page, "html.parser").find("table")
     return [[cell.get_text().strip() for cell in row.find_all("td")] for row in table.find_all("tr")][1:]
 
@@ -88,9 +87,15 @@ def test_a_plan_adds_up_what_its_chapters_and_assignments_say(tmp_path):
     }
     book = build(tmp_path, text, **chapters)
     assert book.warnings == []
-    first, second = cells(book.page())
-    assert first == ["1", "1 One, B1 Two", "100 + 55 + 17", "hw9 goes out", "Talk (20)."]
-    assert second[2] == "40 + 50 + 10"
+    soup = BeautifulSoup(book.page(), "html.parser")
+    assert [week.get_text().strip() for week in soup.find_all("dt")] == ["Week 1: 1 One, B1 Two", "Week 2: 1 One"]
+    first, second = (text.get_text().strip() for text in soup.find_all("dd") if "At home" in text.get_text())
+    assert first == "At home: 100 minutes to read, 55 for exercises, 17 for notebooks. hw9 goes out."
+    assert second == "At home: 40 minutes to read, 50 for exercises, 10 for notebooks. hw9 is due."
+    assert [text.get_text().strip() for text in soup.find_all("dd")][1::2] == [
+        "In class: Talk (20).",
+        "In class: A contest.",
+    ]
     assert 'href="01_one.html"' in book.page()
     # 40 + 60 + 40 to read, 50 + 5 + 50, 10 + 7 + 10, and 17 minutes of homework, counted once.
     assert "4 h 49 min</strong> (140 minutes to read, 105 for exercises, 27 for notebooks, 17 for hw9)" in book.page()
