@@ -92,7 +92,7 @@ def question_rows(assignment: object) -> list[str]:
 def homework_table(name: str) -> list[str]:
     """Return the lines of an assignment's table."""
     assignment = importlib.import_module("rlhw.homework").assignment(name)
-    head = ["| question | parts and their points | | minutes | points |", "| --- | --- | --- | --: | --: |"]
+    head = ["| question | parts and their points | stars | minutes | points |", "| --- | --- | --- | --: | --: |"]
     return head + question_rows(assignment)
 
 

@@ -25,7 +25,8 @@ def quoted_commands() -> list[str]:
     found = []
     for text in PAGES.values():
         for language, block in FENCE.findall(text):
-            found += [line.strip() for line in block.splitlines() if line.strip()] if language == "console" else []
+            whole = re.sub(r"\\\n\s*", "", block)
+            found += [line.strip() for line in whole.splitlines() if line.strip()] if language == "console" else []
         prose = FENCE.sub("", text)
         found += re.findall(r"`((?:rlhw|make|pytest) [^`]+)`", prose)
     return list(dict.fromkeys(found))
