@@ -73,9 +73,12 @@ def check(name: str, answer: object, part: str = "", variant: str = "") -> Verdi
     return result
 
 
-def markdown(name: str) -> str:
-    """The question as plain Markdown with inline mathematics: what a notebook's exercise cell holds."""
-    asked = question(name)
+def markdown(name: str, variant: str = "") -> str:
+    """The question as plain Markdown with inline mathematics: what a notebook's exercise cell holds.
+
+    With a variant (hexadecimal) its version for one student, where it has such.
+    """
+    asked = question(name, variant)
     stars = "★" * asked.stars + "☆" * (3 - asked.stars)
     head = f"**Exercise {name}: {asked.title}** ({stars}, {asked.minutes} minutes, {asked.points} points)"
     return f"{head}\n\n{asked.text.strip()}"
