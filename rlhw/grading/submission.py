@@ -12,7 +12,6 @@ Layouts, all of which may occur in one folder:
 Links are refused, hidden files left out. A file of another kind is a row too, unless its student has a notebook as well.
 """
 
-import hashlib
 import os
 import re
 import stat
@@ -21,17 +20,15 @@ from pathlib import Path
 
 from rlhw.grading.files import MOST_ZIP_BYTES, Unreadable, notebook_in_zip, read_bytes
 
-LONGEST_NAME = 80
 _CANVAS = re.compile(r"([^\W_]+)(?:_LATE)?_(\d+)_(\d+)_.+", re.ASCII)
 _MOODLE = re.compile(r"(.+_\d+)_assignsubmission_(?:file|onlinetext)_?.*")
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
 class Submission:
     """One student's: `path` of the notebook or zip file, or in `trouble` the sentence why there is none to grade.
 
-    `student` may be shown: it holds no control characters, is at most 80 long, and belongs to this student only.
+    `student` is as the file's name has it and may hold anything: it is shown by `names.shown` only.
     """
 
     student: str
@@ -106,44 +103,13 @@ def _in_folder(student: str, folder: Path) -> Submission:
 
 
 def student_of(name: str) -> str:
-    """The student whom a file or folder of this name belongs to, as may be shown."""
+    """The student whom a file or folder of this name belongs to. It may hold anything: show it by `names.shown`."""
     stem = re.sub(r"\.(ipynb|zip)\Z", "", name, flags=re.IGNORECASE)
     if found := _MOODLE.fullmatch(stem):
         stem = found[1]
     elif found := _CANVAS.fullmatch(stem):
         stem = f"{found[1]}_{found[2]}"
-    return shown(stem)
-
-
-def shown(name: str) -> str:
-    """The name with what does not print, and the backslash, written as escapes: two names never become one.
-
-    >>> shown("eve" + chr(27) + "[2J")
-    'eve\\\\x1b[2J'
-    """
-    text = "".join(sign if sign.isprintable() and sign != "\\" else _escaped(sign) for sign in name) or "no name"
-    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 13]}…{_short_hash(text)}"
-
-
-def _escaped(sign: str) -> str:
-    return ascii(sign)[1:-1]
-
-
-def file_name(student: str) -> str:
-    """A name, without ending, for the files about this student: letters, digits, ". _ -" only, and no other student's.
-
-    >>> file_name("s1234567"), file_name("../Ann Lee")
-    ('s1234567', 'Ann-Lee-4e9a40b0b79f')
-    """
-    # A name that ends like a hash could be made to meet another one's; it gets a hash of its own.
-    if _PLAIN.fullmatch(student) and not re.search(r"-[0-9a-f]{12}\Z", student):
-        return student
-    slug = re.sub(r"[^A-Za-z0-9_]+", "-", student).strip("-")[:40] or "student"
-    return f"{slug}-{_short_hash(student)}"
-
-
-def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf8", "surrogatepass")).hexdigest()[:12]
+    return stem or name
 
 
 def unpack(submission: Submission) -> Packed:
