@@ -101,7 +101,8 @@ def run_pytest(job: dict, kernel: Kernel) -> None:
     provisioner.launch_kernel = kernel.launch
     outcomes = Outcomes()
     limit = f"--nbval-cell-timeout={job['cell_seconds']}"
-    pytest.main([*OPTIONS, limit, f"--rootdir={job['folder']}", job["notebook"]], plugins=[outcomes])
+    # From inside the folder: pytest gives a meaning to "::" and "[" in a path.
+    pytest.main([*OPTIONS, limit, "--rootdir=.", job["notebook"]], plugins=[outcomes])
     Path(job["outcomes"]).write_text(json.dumps(outcomes.by_cell), encoding="utf8")
 
 

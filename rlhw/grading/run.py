@@ -17,6 +17,7 @@ from rlhw.homework.assignment import Assignment
 
 # Beyond what student code may take in all: starting the kernel, judging, a machine that is busy.
 SLACK_SECONDS = 60.0
+NOTEBOOK = "graded.ipynb"
 NOT_CHECKED = "This part could not be checked; a person will look at it."
 
 
@@ -36,9 +37,13 @@ class Settings:
 
 
 class Nbval:
-    """A process that runs nbval on one notebook after the other. A context manager; `stop` may come from another thread."""
+    """A process that runs nbval on one notebook after the other, each in a fresh folder made in `workplace`.
 
-    def __init__(self) -> None:
+    A context manager; `stop` may come from another thread, and ends a `run` there with InterruptedError.
+    """
+
+    def __init__(self, workplace: Path | None = None) -> None:
+        self.workplace = workplace
         self._lock = threading.Lock()
         self._process: subprocess.Popen | None = None
         self._stopped = False
@@ -70,6 +75,8 @@ class Nbval:
             reply = b""
         if not reply:
             self._forget(process)
+            if self._stopped:
+                raise InterruptedError("stopped")
             return "gone"
         return json.loads(reply)["ended"]
 
@@ -104,43 +111,49 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def grade(student: str, answered: Answered, settings: Settings, nbval: Nbval, key: str = "") -> Result:
-    """Run the student's answers against the hidden inputs. What the student wrote is run in the sandbox only."""
+    """Run the student's answers against the hidden inputs. What the student wrote is run in the sandbox only.
+
+    Where grading broke off, `key` is left out of the result: it is not to be taken over by a later run.
+    """
     variant = settings.variant(student)
-    with tempfile.TemporaryDirectory(prefix="rlhw-grade-") as name:
-        folder = Path(name)
-        records = folder / "records.jsonl"
-        ended, outcomes = _nbval(folder, records, answered.cells, settings, variant, nbval)
-        questions, troubled = _questions(settings.assignment, variant, outcomes, _records(records))
+    ended, outcomes, records = _nbval(answered.cells, settings, variant, nbval)
+    if ended == "gone":  # Killed for memory, say. Once more, since it need not have been this submission's doing.
+        ended, outcomes, records = _nbval(answered.cells, settings, variant, nbval)
+    questions, troubled = _questions(settings.assignment, variant, outcomes, records)
     remarks = list(answered.remarks)
     if ended != "ended":
-        remarks.append("Grading took too long or broke off; what had not been checked by then earned nothing.")
+        remarks.append("Grading took too long or broke off; nothing could be given for it.")
     elif troubled:
-        remarks.append(f"These checks did not come to an end: {', '.join(troubled)}.")
+        remarks.append(f"These checks did not come to an end: {'; '.join(troubled)}.")
     return Result(
-        student, settings.assignment.name, LOOK if remarks else GRADED, questions, tuple(remarks), answered.written, key
-    )
+        student, settings.assignment.name, LOOK if remarks else GRADED, questions, tuple(remarks), answered.written,
+        "" if troubled else key,
+    )  # fmt: skip
 
 
 def _nbval(
-    folder: Path, records: Path, cells: dict[str, str], settings: Settings, variant: str, nbval: Nbval
-) -> tuple[str, dict[str, str]]:
-    """(how it ended, outcome by cell id)."""
-    session = {
-        "assignment": settings.assignment.name, "variant": variant, "seeds": _seeds(settings, variant), "answers": cells,
-        "sandbox": settings.sandbox.as_dict(), "limits": settings.limits.as_dict(), "records": str(records),
-    }  # fmt: skip
-    work = folder / "notebook"
-    work.mkdir()
-    (folder / "session.json").write_text(json.dumps(session), encoding="utf8")
-    (work / "graded.ipynb").write_text(json.dumps(rebuild.notebook(settings.assignment, variant)), encoding="utf8")
-    cell_seconds = settings.limits.seconds_in_all + SLACK_SECONDS / 2
-    ended = nbval.run({
-        "folder": str(work), "notebook": str(work / "graded.ipynb"), "outcomes": str(folder / "outcomes.json"),
-        "cell_seconds": cell_seconds, "seconds": settings.limits.seconds_in_all + SLACK_SECONDS,
-        "environment": environment(folder) | {"RLHW_GRADING_SESSION": str(folder / "session.json")},
-    })  # fmt: skip
-    found = folder / "outcomes.json"
-    return ended, json.loads(found.read_text(encoding="utf8")) if ended == "ended" and found.is_file() else {}
+    cells: dict[str, str], settings: Settings, variant: str, nbval: Nbval
+) -> tuple[str, dict[str, str], dict[tuple[str, str], dict]]:
+    """(how it ended, what nbval says by cell id, what our records say by question and part)."""
+    with tempfile.TemporaryDirectory(prefix="rlhw-grade-", dir=nbval.workplace) as name:
+        folder = Path(name)
+        session, records, outcomes = folder / "session.json", folder / "records.jsonl", folder / "outcomes.json"
+        session.write_text(json.dumps({
+            "assignment": settings.assignment.name, "variant": variant, "seeds": _seeds(settings, variant),
+            "answers": cells, "sandbox": settings.sandbox.as_dict(), "limits": settings.limits.as_dict(),
+            "records": str(records),
+        }), encoding="utf8")  # fmt: skip
+        work = folder / "notebook"
+        work.mkdir()
+        (work / NOTEBOOK).write_text(json.dumps(rebuild.notebook(settings.assignment, variant)), encoding="utf8")
+        seconds = settings.limits.seconds_in_all + SLACK_SECONDS
+        ended = nbval.run({
+            "folder": str(work), "notebook": NOTEBOOK, "outcomes": str(outcomes), "seconds": seconds,
+            "cell_seconds": seconds - SLACK_SECONDS / 2,
+            "environment": environment(folder) | {"RLHW_GRADING_SESSION": str(session)},
+        })  # fmt: skip
+        whole = ended == "ended" and outcomes.is_file()
+        return ended, json.loads(outcomes.read_text(encoding="utf8")) if whole else {}, _records(records)
 
 
 def _seeds(settings: Settings, variant: str) -> dict[str, int]:
