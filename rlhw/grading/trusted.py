@@ -32,7 +32,7 @@ def session() -> dict:
 @cache
 def _answers() -> Answers:
     said = session()
-    answers = Answers(said["answers"], Sandbox.from_dict(said["sandbox"]), Limits.from_dict(said["limits"]))
+    answers = Answers(said["answers"], Sandbox.from_dict(said["sandbox"]), Limits(**said["limits"]))
     atexit.register(answers.__exit__, None, None, None)
     return answers.__enter__()
 
@@ -63,7 +63,7 @@ def verdict(asked: Question, part: str, answer: object) -> tuple[bool, str]:
     try:
         outputs = {part: [_output(answer, case) for case in cases[part]]}
     except AnswerFailed as failure:
-        return False, failure.sentence
+        return False, f"{failure.sentence[0].upper()}{failure.sentence[1:]}."
     if all(output is None for output in outputs[part]):
         return False, UNANSWERED
     return judged(asked, cases, outputs)
