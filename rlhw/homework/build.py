@@ -126,6 +126,10 @@ def _notebook(assignment: Assignment, variant: str, url: str, *, outputs: bool, 
             built += _written(item, solved=solved)
     built.append(cells.markdown("end", "## How everything stands"))
     built.append(cells.code("verdicts", "rlhw.check_notebook()", cells.IGNORE_OUTPUT))
+    if outputs:
+        # nbval takes no output from a cell that does not say it was run.
+        for count, cell in enumerate((cell for cell in built if cell["cell_type"] == "code"), start=1):
+            cell["execution_count"] = count
     return {
         "cells": built,
         "metadata": {
@@ -158,7 +162,8 @@ def _asked(asked: Asked, variant: str, *, outputs: bool, solved: bool) -> list[d
     made += cells.checks(asked, question, variant, outputs=outputs)
     if solved:
         hints = "\n".join(f"- *{name}*: {wrong.hint}" for name, wrong in question.wrong.items())
-        made.append(cells.markdown(f"{asked.question}-mistakes", f"**What its check says to usual mistakes**\n\n{hints}"))
+        text = f"**What its check says to usual mistakes**\n\n{hints}"
+        made.append(cells.markdown(f"{asked.question}-mistakes", text))
     return made
 
 

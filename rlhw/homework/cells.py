@@ -14,7 +14,7 @@ from rlhw.homework.assignment import Asked, Assignment
 ANSWER, WRITTEN = "answer", "written"
 CHECK_OUTPUT, IGNORE_OUTPUT = "nbval-check-output", "nbval-ignore-output"
 PLACEHOLDER = "*Write your answer here, in place of this line.*"
-FIRST_LINE = re.compile(r"\A\s*(?:#\s*answer:\s*([\w-]+)[^\S\n]*$|<!--\s*answer:\s*([\w-]+)\s*-->)", re.M)
+FIRST_LINE = re.compile(r"\s*(?:#\s*answer:\s*([\w-]+)|<!--\s*answer:\s*([\w-]+)\s*-->)\s*")
 
 
 def markdown(cell_id: str, text: str, **metadata: object) -> dict:
@@ -78,27 +78,29 @@ def source(cell: dict) -> str:
     return text if isinstance(text, str) else ""
 
 
+def ours(thing: dict) -> dict:
+    """What the metadata of a cell or notebook says under "rlhw"; empty where there is nothing of the sort."""
+    metadata = thing.get("metadata")
+    found = metadata.get("rlhw") if isinstance(metadata, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
 def answered(cell: dict, assignment: Assignment) -> str | None:
     """The name of the question or written question of this assignment that a cell answers; None if it answers none.
 
-    A code cell answers only what a machine checks, a Markdown cell only what people read.
+    What a machine checks is answered in a code cell only.
     """
-    if cell.get("cell_type") == "code":
-        kind, known = ANSWER, {item.question for item in assignment.asked}
-    else:
-        kind, known = WRITTEN, {item.name for item in assignment.written}
-    return next((name for name in _names(cell, kind) if name in known), None)
+    asked, people = {item.question for item in assignment.asked}, {item.name for item in assignment.written}
+    known = asked | people if cell.get("cell_type") == "code" else people
+    return next((name for name in _names(cell) if name in known), None)
 
 
-def _names(cell: dict, kind: str) -> list[str]:
+def _names(cell: dict) -> list[str]:
     """What a cell says it answers: its metadata first, then its id, then its first line."""
-    metadata = cell.get("metadata")
-    ours = metadata.get("rlhw") if isinstance(metadata, dict) else None
-    named = ours.get(kind) if isinstance(ours, dict) else None
-    cell_id = cell.get("id")
-    first = FIRST_LINE.match(source(cell))
+    cell_id, first = cell.get("id"), FIRST_LINE.fullmatch(source(cell).split("\n", 1)[0])
     found = [
-        named,
+        ours(cell).get(ANSWER),
+        ours(cell).get(WRITTEN),
         cell_id.removesuffix("-answer") if isinstance(cell_id, str) and cell_id.endswith("-answer") else None,
         (first[1] or first[2]) if first else None,
     ]
