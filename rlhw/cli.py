@@ -73,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--assignment", required=True, metavar="NAME", help="hw1 or hw2")
     grade.add_argument("--submissions", required=True, metavar="DIR", help="holds <student>.ipynb, .zip or folders")
     grade.add_argument("--out", required=True, metavar="OUT", help="gets grades, feedback and tables")
-    grade.add_argument("--jobs", type=int, default=0, metavar="N", help="how many at a time; as many as there are cores")
+    grade.add_argument(
+        "--jobs", type=int, default=0, metavar="N", help="how many at a time; as many as there are cores"
+    )
     grade.add_argument("--secret", metavar="FILE", help="this term's secret; one is made in OUT when left out")
     grade.add_argument("--variants", action="store_true", help="every student has the questions of their own variant")
     grade.add_argument("--manual", metavar="manual.csv", help="the points that people gave")

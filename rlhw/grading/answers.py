@@ -11,11 +11,9 @@ from rlhw.grading.files import Unreadable, strict_json
 from rlhw.grading.submission import Packed
 from rlhw.homework import build
 from rlhw.homework.assignment import Assignment
+from rlhw.homework.cells import FIRST_LINE, PLACEHOLDER, answered, source
 
 MOST_CELLS, MOST_ANSWER, MOST_TOGETHER = 2000, 200_000, 1_000_000
-_CODE_MARK = re.compile(r"\s*#\s*answer:\s*([\w-]+)\s*")
-_ID = re.compile(r"([\w-]+)-answer")
-_TEXT_MARK = re.compile(r"\s*<!--\s*answer:\s*([\w-]+)\s*-->\s*")
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ def read(packed: Packed, assignment: Assignment) -> Answered:
     cells = _cells(notebook)
     labelled = _belongs(notebook, assignment)
     code, prose = [item.question for item in assignment.asked], [item.name for item in assignment.written]
-    found, remarks = _found(cells, {**dict.fromkeys(code, "code"), **dict.fromkeys(prose, "")})
+    found, remarks = _found(cells, assignment)
     if not labelled:
         if not found:
             raise Unreadable(f"This is no notebook of {assignment.name}: it holds none of its answer cells.")
@@ -52,21 +50,23 @@ def read(packed: Packed, assignment: Assignment) -> Answered:
     stubs = _stubs(assignment)
     return Answered(
         {name: found.get(name, stubs[name]) for name in code},
-        {name: _prose(found.get(name, ""), stubs[name]) for name in prose},
+        {name: _prose(found.get(name, "")) for name in prose},
         (*packed.remarks, *remarks),
     )
 
 
-def _found(cells: list[dict], kinds: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+def _found(cells: list[dict], assignment: Assignment) -> tuple[dict[str, str], list[str]]:
     """(text by name, remarks): each answer cell there is."""
     found, repeated = {}, []
     for cell in cells:
-        name = _name(cell, kinds)
+        name = answered(cell, assignment)
         if name in found:
             repeated.append(name)
         if name:
-            found[name] = _text(cell["source"])
-    return found, [f"There are several answer cells for {name}; the last one counts." for name in dict.fromkeys(repeated)]
+            found[name] = _text(cell)
+    return found, [
+        f"There are several answer cells for {name}; the last one counts." for name in dict.fromkeys(repeated)
+    ]
 
 
 def _cells(notebook: object) -> list[dict]:
@@ -89,44 +89,25 @@ def _is_source(cell: dict) -> bool:
 
 def _belongs(notebook: dict, assignment: Assignment) -> bool:
     """Whether it says that it is this assignment's. Unreadable when it says that it is another one's."""
-    said = _ours(notebook).get("assignment")
+    metadata = notebook.get("metadata")
+    ours = metadata.get("rlhw") if isinstance(metadata, dict) else None
+    said = ours.get("assignment") if isinstance(ours, dict) else None
     if said is not None and said != assignment.name:
         raise Unreadable(f"The notebook belongs to another assignment than {assignment.name}.")
     return said is not None
 
 
-def _ours(thing: dict) -> dict:
-    metadata = thing.get("metadata")
-    ours = metadata.get("rlhw") if isinstance(metadata, dict) else None
-    return ours if isinstance(ours, dict) else {}
-
-
-def _name(cell: dict, kinds: dict[str, str]) -> str:
-    """The question or written name that a cell answers, or nothing. Code counts in code cells only."""
-    ours, first = _ours(cell), _text(cell["source"]).split("\n", 1)[0]
-    by_id = _ID.fullmatch(str(cell.get("id", "")))
-    marked = _CODE_MARK.fullmatch(first) or _TEXT_MARK.fullmatch(first)
-    for claim in (ours.get("answer"), ours.get("written"), by_id and by_id[1], marked and marked[1]):
-        if isinstance(claim, str) and kinds.get(claim) in ("", cell.get("cell_type")):
-            return claim
-    return ""
-
-
-def _text(source: str | list[str]) -> str:
-    text = source if isinstance(source, str) else "".join(source)
+def _text(cell: dict) -> str:
     # Half a surrogate pair is no character: JSON can name it, UTF-8 cannot hold it.
-    return text.encode("utf8", "replace").decode("utf8").replace("\r\n", "\n")
+    return source(cell).encode("utf8", "replace").decode("utf8").replace("\r\n", "\n")
 
 
 def _stubs(assignment: Assignment) -> dict[str, str]:
-    """The text of every answer cell as students get it."""
-    cells = {cell["id"]: _text(cell["source"]) for cell in build.student(assignment)["cells"]}
-    return {found[1]: text for identity, text in cells.items() if (found := _ID.fullmatch(identity))}
+    """The code of every answer cell as students get it."""
+    return {answered(cell, assignment): source(cell) for cell in build.student(assignment)["cells"]}
 
 
-def _prose(text: str, stub: str) -> str:
-    """What the student wrote: without our mark, and empty where nothing was changed."""
-    if text.strip() == stub.strip():
-        return ""
-    first, _, rest = text.partition("\n")
-    return (rest if _TEXT_MARK.fullmatch(first) else text).strip()
+def _prose(text: str) -> str:
+    """What the student wrote: without our mark, and empty where our placeholder still stands alone."""
+    words = re.sub(FIRST_LINE, "", text, count=1).strip()
+    return "" if words == PLACEHOLDER else words

@@ -117,7 +117,9 @@ def _one(submission: Submission, settings: Settings, out: Path, nbval: Nbval, pr
             return Done(before, answered.cells)
         result = grade(submission.student, answered, settings, nbval, key)
     except Unreadable as trouble:
-        return Done(_kept_as(path, Result(submission.student, settings.assignment.name, REFUSED, remarks=(str(trouble),))))
+        return Done(
+            _kept_as(path, Result(submission.student, settings.assignment.name, REFUSED, remarks=(str(trouble),)))
+        )
     except Exception as error:
         if isinstance(error, InterruptedError) or getattr(error, "errno", None) == errno.ENOSPC:
             raise

@@ -28,7 +28,11 @@ EVERY = 20
 
 def main(arguments: argparse.Namespace) -> int:
     """Grade, write, say what came of it; the exit code. ValueError and OSError are misuse."""
-    assignment, folder, out = homework.assignment(arguments.assignment), Path(arguments.submissions), Path(arguments.out)
+    assignment, folder, out = (
+        homework.assignment(arguments.assignment),
+        Path(arguments.submissions),
+        Path(arguments.out),
+    )
     if arguments.jobs < 0:
         raise ValueError(f"--jobs must be at least 1, not {arguments.jobs}.")
     submissions = submission.find(folder)
@@ -96,7 +100,9 @@ def _tell(done: list[Done], out: Path) -> None:
     counts = Counter(one.result.status for one in done)
     seconds = [one.seconds for one in done if one.seconds is not None]
     kept = sum(one.seconds is None and one.result.status != REFUSED for one in done)
-    print(f"graded {counts[GRADED]}, to be looked at {counts[LOOK]}, not graded {counts[REFUSED]}; kept from before {kept}")
+    print(
+        f"graded {counts[GRADED]}, to be looked at {counts[LOOK]}, not graded {counts[REFUSED]}; kept from before {kept}"
+    )
     if seconds:
         print(f"seconds a submission: {median(seconds):.2f} (median), {max(seconds):.2f} (most)")
     for one in done:

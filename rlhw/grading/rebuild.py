@@ -6,17 +6,17 @@ Check cells stand there word for word, with the output of a right answer. The se
 
 from rlhw.homework import build
 from rlhw.homework.assignment import Asked, Assignment
+from rlhw.homework.cells import CHECK_OUTPUT, code
 
 IMPORT = "from rlhw.grading import trusted as rlhw"
-CHECKED = "nbval-check-output"
 
 
 def notebook(assignment: Assignment, variant: str = "") -> dict:
     """The grader's notebook as JSON. RuntimeError when a check cell is not made so that nbval compares its output."""
     pristine = {cell["id"]: cell for cell in build.graded(assignment, variant)["cells"]}
-    cells = [_code("setup", IMPORT)]
+    cells = [code("setup", IMPORT)]
     for item in assignment.asked:
-        cells.append(_code(f"{item.question}-answer", _fetch(item)))
+        cells.append(code(f"{item.question}-answer", _fetch(item)))
         checks = [cell for identity, cell in pristine.items() if identity.startswith(f"{item.question}-check-")]
         cells += [_checked(cell) for cell in checks]
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
@@ -26,14 +26,8 @@ def _fetch(item: Asked) -> str:
     return "\n".join(f'{name} = rlhw.answer("{item.question}", "{name}")' for name in item.binds)
 
 
-def _code(identity: str, source: str) -> dict:
-    return {
-        "cell_type": "code", "id": identity, "metadata": {}, "execution_count": None, "outputs": [], "source": source,
-    }  # fmt: skip
-
-
 def _checked(cell: dict) -> dict:
-    # nbval compares nothing in a cell that has no tag, or looks as if it had never been run.
-    if CHECKED not in cell["metadata"].get("tags", []) or not cell["outputs"] or cell["execution_count"] is None:
-        raise RuntimeError(f"check cell {cell['id']} would pass whatever it printed: it needs its tag, count and output")
-    return cell
+    """The check cell as if it had been run: nbval compares nothing in a cell without a count, or without its tag."""
+    if CHECK_OUTPUT not in cell["metadata"].get("tags", []) or not cell["outputs"]:
+        raise RuntimeError(f"check cell {cell['id']} has no tag or no output: it would pass whatever it printed.")
+    return {**cell, "execution_count": 1}

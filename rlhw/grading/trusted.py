@@ -15,7 +15,7 @@ import numpy as np
 
 from rlhw import exercises
 from rlhw.exercises.question import Case, Question, draw_part, judge
-from rlhw.grading.remote import Answers, AnswerFailed
+from rlhw.grading.remote import AnswerFailed, Answers
 from rlhw.grading.sandbox import Limits, Sandbox
 
 VARIABLE = "RLHW_GRADING_SESSION"
