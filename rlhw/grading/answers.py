@@ -28,17 +28,15 @@ class Answered:
     remarks: tuple[str, ...] = ()
 
 
-def read(packed: Packed, assignment: Assignment) -> Answered:
-    """Take the answers out of a notebook's bytes. Unreadable: no notebook, too large, or one of another assignment."""
+def read(packed: Packed, assignment: Assignment, variant: str = "") -> Answered:
+    """Take the answers out of a notebook's bytes. Unreadable: no notebook, too large, or one of another assignment.
+
+    `variant` is the one that the student should have: another one in the notebook is remarked on.
+    """
     notebook = strict_json(packed.data)
-    cells = _cells(notebook)
-    labelled = _belongs(notebook, assignment)
+    found, remarks = _found(_cells(notebook), assignment)
+    remarks = _label(notebook, assignment, variant, any_found=bool(found)) + remarks
     code, prose = [item.question for item in assignment.asked], [item.name for item in assignment.written]
-    found, remarks = _found(cells, assignment)
-    if not labelled:
-        if not found:
-            raise Unreadable(f"This is no notebook of {assignment.name}: it holds none of its answer cells.")
-        remarks.append("The notebook does not say which assignment it is; it was read as this one.")
     for name in (*code, *prose):
         if name not in found:
             remarks.append(f"The answer cell for {name} is missing; it counts as unanswered.")
@@ -87,14 +85,20 @@ def _is_source(cell: dict) -> bool:
     return isinstance(source, str) or (isinstance(source, list) and all(isinstance(line, str) for line in source))
 
 
-def _belongs(notebook: dict, assignment: Assignment) -> bool:
-    """Whether it says that it is this assignment's. Unreadable when it says that it is another one's."""
+def _label(notebook: dict, assignment: Assignment, variant: str, *, any_found: bool) -> list[str]:
+    """Remarks on what the notebook says that it is. Unreadable when that is another assignment, or nothing and it looks it."""
     metadata = notebook.get("metadata")
     ours = metadata.get("rlhw") if isinstance(metadata, dict) else None
-    said = ours.get("assignment") if isinstance(ours, dict) else None
-    if said is not None and said != assignment.name:
+    ours = ours if isinstance(ours, dict) else {}
+    if "assignment" not in ours:
+        if not any_found:
+            raise Unreadable(f"This is no notebook of {assignment.name}: it holds none of its answer cells.")
+        return ["The notebook does not say which assignment it is; it was read as this one."]
+    if ours["assignment"] != assignment.name:
         raise Unreadable(f"The notebook belongs to another assignment than {assignment.name}.")
-    return said is not None
+    if ours.get("variant", "") != variant:
+        return ["The notebook is of another variant than the one it was graded by; see --variants."]
+    return []
 
 
 def _text(cell: dict) -> str:

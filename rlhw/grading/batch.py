@@ -67,8 +67,9 @@ def self_test(settings: Settings, nbval: Nbval) -> float:
 
 
 def _of(make: Callable, settings: Settings, student: str) -> Answered:
-    notebook = make(settings.assignment, settings.variant(student))
-    return read(Packed(json.dumps(notebook).encode()), settings.assignment)
+    variant = settings.variant(student)
+    notebook = make(settings.assignment, variant)
+    return read(Packed(json.dumps(notebook).encode()), settings.assignment, variant)
 
 
 def grade_all(
@@ -112,7 +113,7 @@ def _one(submission: Submission, settings: Settings, out: Path, nbval: Nbval, pr
     try:
         packed = unpack(submission)
         key = key_of(packed.data, submission.student, settings, pristine)
-        answered = read(packed, settings.assignment)
+        answered = read(packed, settings.assignment, settings.variant(submission.student))
         if (before := _kept(path, key)) is not None:
             return Done(before, answered.cells)
         result = grade(submission.student, answered, settings, nbval, key)

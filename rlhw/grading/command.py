@@ -38,7 +38,8 @@ def main(arguments: argparse.Namespace) -> int:
     submissions = submission.find(folder)
     if out.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"--out {out} lies in the folder of submissions; choose a place outside it.")
-    marks = manual.read(Path(arguments.manual), assignment) if arguments.manual else None
+    students = [one.student for one in submissions]
+    marks = manual.read(Path(arguments.manual), assignment, students) if arguments.manual else None
     try:
         chosen = sandbox.find(disposable=arguments.disposable)
     except sandbox.NoSandbox as missing:
@@ -93,7 +94,8 @@ def _write(done: list[Done], assignment: Assignment, out: Path, marks: dict | No
     seconds = {one.result.student: one.seconds for one in done if one.seconds is not None}
     report.write(results, assignment, out, manual=marks, gradescope=gradescope, seconds=seconds)
     manual.write(results, assignment, out / "manual.csv", marks)
-    similarity.write({one.result.student: one.cells for one in done if one.cells}, assignment, out)
+    answers = {one.result.student: one.cells for one in done if one.cells}
+    similarity.write(similarity.compare(answers, similarity.references()), out / "similarity.csv")
 
 
 def _tell(done: list[Done], out: Path) -> None:

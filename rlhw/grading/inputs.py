@@ -36,7 +36,7 @@ def fingerprint(secret: bytes) -> str:
     return _digest(secret, "fingerprint").hex()[:12]
 
 
-def read_secret(path: Path) -> bytes:
+def read_secret(path: Path | str) -> bytes:
     """The secret in a file, without white space around it.
 
     ValueError when others than the owner may read the file, or when it holds fewer than 16 bytes.

@@ -69,7 +69,6 @@ class Nbval:
         process = self._started()
         try:
             process.stdin.write(json.dumps(job).encode() + b"\n")
-            process.stdin.flush()
             reply = process.stdout.readline()
         except (OSError, ValueError):
             reply = b""
@@ -88,7 +87,7 @@ class Nbval:
                 self._process = subprocess.Popen(
                     [sys.executable, "-I", nbval_server.__file__],
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(Path("/")), cwd="/",
-                    start_new_session=True,
+                    start_new_session=True, bufsize=0,
                 )  # fmt: skip
             return self._process
 

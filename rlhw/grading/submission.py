@@ -20,7 +20,7 @@ from pathlib import Path
 
 from rlhw.grading.files import MOST_ZIP_BYTES, Unreadable, notebook_in_zip, read_bytes
 
-_CANVAS = re.compile(r"([^\W_]+)(?:_LATE)?_(\d+)_(\d+)_.+", re.ASCII)
+_CANVAS = re.compile(r"([^\W_]+)(?:_LATE)?_([0-9]+)_[0-9]+_.+")
 _MOODLE = re.compile(r"(.+_\d+)_assignsubmission_(?:file|onlinetext)_?.*")
 
 
@@ -76,7 +76,10 @@ def _claim(entry: os.DirEntry) -> Submission:
     """What one entry of the folder is: a notebook of a student, or the reason why not."""
     path = Path(entry.path)
     student = student_of(entry.name)
-    mode = entry.stat(follow_symlinks=False).st_mode
+    try:
+        mode = entry.stat(follow_symlinks=False).st_mode
+    except OSError:
+        return Submission(student, trouble="The file cannot be opened; look at its permissions.")
     if stat.S_ISLNK(mode):
         return Submission(student, trouble="This is a symbolic link; links are not followed.")
     if stat.S_ISDIR(mode):
@@ -84,7 +87,7 @@ def _claim(entry: os.DirEntry) -> Submission:
     if not stat.S_ISREG(mode):
         return Submission(student, trouble="This is neither a file nor a folder.")
     if path.suffix.lower() not in (".ipynb", ".zip"):
-        return Submission(student, trouble=_OTHER_KIND)
+        return Submission(student_of(path.stem), trouble=_OTHER_KIND)
     return Submission(student, path)
 
 
