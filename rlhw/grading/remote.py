@@ -27,6 +27,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 
 from rlhw.grading import values
 from rlhw.grading.sandbox import Limits, NoSandbox, Sandbox
@@ -138,10 +139,8 @@ class Worker:
 
     def kill(self) -> None:
         """End the process and every process that it started."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
         self.process.stdin = self.process.stdin.close()
         self.process.stdout = self.process.stdout.close()
@@ -168,6 +167,8 @@ class Answers:
     def __init__(self, cells: Mapping[str, str], sandbox: Sandbox, limits: Limits | None = None):
         self.cells, self.sandbox, self.limits = dict(cells), sandbox, limits or Limits()
         self._order = list(self.cells)
+        # Imported before the cells run, on our time: it takes seconds.
+        self._torch = any("torch" in source for source in self.cells.values())
         self._wanted = 0
         self._worker: Worker | None = None
         self._ran: dict[str, str] = {}
@@ -260,7 +261,7 @@ class Answers:
         self._worker, self._ran = Worker(self.sandbox, self.limits), {}
         try:
             # No student's code has run yet: if this fails it is the sandbox.
-            self._worker.ask(self.limits.seconds_to_start, kind="hello")
+            self._worker.ask(self.limits.seconds_to_start, kind="hello", torch=self._torch)
         except AnswerFailed:
             self.close()
             raise NoSandbox(f"the sandbox ({self.sandbox.name}) no longer starts a worker.") from None

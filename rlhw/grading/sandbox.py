@@ -18,13 +18,12 @@ whose doors are open. Limits (prlimit) stand in all three.
 """
 
 import os
-import signal
 import subprocess
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from functools import cache
 
 WAYS = ("bwrap", "unshare", "second user")
+# Replaced by the second user's number when the worker is started.
+UID = "{uid}"
 
 
 class NoSandbox(RuntimeError):
@@ -35,14 +34,14 @@ class NoSandbox(RuntimeError):
 class Limits:
     """What a submission may use. Seconds are wall clock; `memory` is address space in bytes, of each process.
 
-    `restarts` bounds how often the worker of one submission is started anew, `seconds_in_all` all its requests together.
+    `seconds_in_all` holds all requests for a submission together, `restarts` how often its worker is started anew.
     """
 
     seconds_per_call: float = 2.0
-    seconds_per_cell: float = 5.0
+    seconds_per_cell: float = 4.0
     seconds_in_all: float = 30.0
     seconds_to_start: float = 20.0
-    restarts: int = 30
+    restarts: int = 20
     memory: int = 2 << 30
     processes: int = 16
     open_files: int = 128
@@ -50,7 +49,7 @@ class Limits:
     reply_bytes: int = 1_000_000
 
     def as_dict(self) -> dict:
-        """For JSON."""
+        """For JSON; `Limits(**data)` is the way back."""
         return asdict(self)
 
 
@@ -58,22 +57,24 @@ class Limits:
 class Sandbox:
     """A way to start the worker: `argv`, with the protocol on its standard input and output.
 
-    `open_doors` are sentences about what this kind leaves open, for the grader to print. `uid` is the second user, 0 where
-    namespaces end all processes.
+    `open_doors` are sentences about what this kind leaves open, for the grader to print. `end_all` is what kills the children
+    that a dead worker left behind, empty where the kernel ends them with their namespace.
     """
 
     name: str
     argv: tuple[str, ...]
     open_doors: tuple[str, ...] = ()
-    uid: int = 0
     environment: dict[str, str] = field(default_factory=dict)
+    end_all: tuple[str, ...] = ()
 
     def command(self) -> list[str]:
         """What to execute."""
-        return list(self.argv)
+        return _with_uid(self.argv)
 
     def sweep(self) -> None:
-        """Kill what a dead worker left behind. With namespaces the kernel has done so already."""
+        """Kill what a dead worker left behind."""
+        if self.end_all:
+            subprocess.run(_with_uid(self.end_all), env={}, check=False, capture_output=True)
 
     def as_dict(self) -> dict:
         """For JSON."""
@@ -82,19 +83,34 @@ class Sandbox:
     @classmethod
     def from_dict(cls, data: dict) -> "Sandbox":
         """Back from JSON."""
-        return cls(**{**data, "argv": tuple(data["argv"]), "open_doors": tuple(data["open_doors"])})
+        return cls(**{**data, **{name: tuple(data[name]) for name in ("argv", "open_doors", "end_all")}})
 
 
-def find(disposable: bool = False, limits: Limits | None = None) -> Sandbox:
-    """The strongest sandbox that this machine has, proven by a probe. NoSandbox says in a sentence what is missing."""
+def _with_uid(argv: tuple[str, ...]) -> list[str]:
+    # One second user a grading process, so that ending one worker's children does not end another's.
+    return [part.replace(UID, str(20_000 + os.getpid() % 40_000)) for part in argv]
+
+
+def find(disposable: bool = False, limits: Limits | None = None, ways: tuple[str, ...] = WAYS) -> Sandbox:
+    """The first of `ways` that this machine has, proven by a probe. NoSandbox says in a sentence what is missing.
+
+    The second user is tried only as root and with `disposable`: this machine may be thrown away afterwards.
+    """
     from rlhw.grading import confine, probe
 
     limits = limits or Limits()
-    for build in (confine.bwrap, ):
+    builders = {"bwrap": confine.bwrap, "unshare": confine.unshare}
+    if disposable and os.geteuid() == 0:
+        builders["second user"] = confine.second_user
+    reasons = []
+    for way in ways:
+        if way not in builders:
+            continue
         try:
-            sandbox = build(limits)
-            probe.prove(sandbox, limits)
-            return sandbox
+            return probe.proven(builders[way](limits), limits)
         except NoSandbox as reason:
-            why = reason
-    raise NoSandbox(f"no sandbox: {why} Install bubblewrap (apt install bubblewrap).")
+            reasons.append(f"{way}: {reason}")
+    advice = "Install bubblewrap 0.8 or newer (apt install bubblewrap)"
+    if not disposable:
+        advice += "; as root on a machine that may be thrown away, say --disposable"
+    raise NoSandbox(f"there is no sandbox for the students' code ({'; '.join(reasons) or 'none was tried'}). {advice}.")

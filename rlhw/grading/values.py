@@ -51,7 +51,9 @@ def encode(value: object) -> object:
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
         dtype = {"b": "bool", "f": "float64"}.get(value.dtype.kind, "int64")
         return {"array": {"dtype": dtype, "shape": list(value.shape), "data": value.astype(dtype).ravel().tolist()}}
-    raise TypeError(f"a value of type {type(value).__name__} can't be handed to a sandboxed answer: use the base types.")
+    raise TypeError(
+        f"a value of type {type(value).__name__} can't be handed to a sandboxed answer: use the base types."
+    )
 
 
 def read(line: bytes) -> object:

@@ -6,7 +6,7 @@ process, change json, print or numpy included; all it can change are the replies
 
 Requests and replies are lines of JSON, values as `rlhw.grading.values` describes them. A request has a nonce and a kind:
 
-    hello                                 the worker is there
+    hello  torch                          the worker is there; with torch imported, if so asked
     cell   question, source               run an answer cell in the one namespace that all cells share
     get    question, name                 what the name was bound to when that cell had run
     call   question, name, arguments      call it
@@ -112,6 +112,8 @@ def compiled(source, question):
 def answer(request, namespace, bound):
     """What came of one request: a dict without the nonce. A student's exception passes through."""
     if request["kind"] == "hello":
+        if request["torch"]:
+            import torch  # noqa: F401
         return {"outcome": "done"}
     question = request["question"]
     if request["kind"] == "cell":
