@@ -108,7 +108,8 @@ def _text(cell: dict) -> str:
 
 def _stubs(assignment: Assignment) -> dict[str, str]:
     """The code of every answer cell as students get it."""
-    return {answered(cell, assignment): source(cell) for cell in build.student(assignment)["cells"]}
+    cells = build.student(assignment)["cells"]
+    return {name: source(cell) for cell in cells if (name := answered(cell, assignment))}
 
 
 def _prose(text: str) -> str:
