@@ -5,11 +5,13 @@ is nbval's kernel, the other runs pytest. No student code runs in either; what t
 Both are killed at the end of the job, when its time is up, and when the process that asked has gone.
 """
 
+import ctypes
 import json
 import os
 import select
 import signal
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -17,6 +19,8 @@ ROOT = str(Path(__file__).resolve().parents[2])
 OPTIONS = ("-p", "nbval.plugin", "-p", "no:cacheprovider", "--noconftest", "-c", "/dev/null", "--nbval-lax")
 OPTIONS += ("--nbval-current-env", "-q", "--color=no")
 PRELOADED = ("pytest", "nbval.plugin", "ipykernel.kernelapp", "ipykernel.ipkernel", "rlhw.grading.trusted")
+
+PR_SET_PDEATHSIG = 1
 
 
 class Outcomes:
@@ -116,12 +120,13 @@ def _settle(environment: dict[str, str], folder: str) -> None:
         os.dup2(nowhere, number)
 
 
-def fork(run: object, *arguments: object) -> int:
-    """A copy of this process in a session of its own that does this and ends; its process id."""
+def fork(run: Callable, *arguments: object) -> int:
+    """A copy of this process in a session of its own that does this and ends; its process id. It dies when this process does."""
     pid = os.fork()
     if pid == 0:
         try:
             os.setsid()
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             run(*arguments)
         finally:
             os._exit(0)

@@ -44,7 +44,7 @@ class Nbval:
 
     def __init__(self, workplace: Path | None = None) -> None:
         self.workplace = workplace
-        self._lock = threading.Lock()
+        self._lock, self._turn = threading.Lock(), threading.Lock()
         self._process: subprocess.Popen | None = None
         self._stopped = False
 
@@ -58,20 +58,19 @@ class Nbval:
         """End it now, with what it runs."""
         with self._lock:
             self._stopped = True
-            process, self._process = self._process, None
+            process = self._process
         if process is not None:
-            process.stdin.close()  # It then kills its job and ends.
-            process.wait()
-            process.stdout.close()
+            self._forget(process)
 
     def run(self, job: dict) -> str:
         """Run one job of `nbval_server`; "ended", "time is up", or "gone" when the process itself has died."""
         process = self._started()
-        try:
-            process.stdin.write(json.dumps(job).encode() + b"\n")
-            reply = process.stdout.readline()
-        except (OSError, ValueError):
-            reply = b""
+        with self._turn:
+            try:
+                process.stdin.write(json.dumps(job).encode() + b"\n")
+                reply = process.stdout.readline()
+            except (OSError, ValueError):
+                reply = b""
         if not reply:
             self._forget(process)
             if self._stopped:
@@ -95,8 +94,11 @@ class Nbval:
         with self._lock:
             if self._process is process:
                 self._process = None
-        process.kill()
+        process.kill()  # Its kernel and its pytest die with it: see nbval_server.fork.
         process.wait()
+        with self._turn:  # Whoever waits for a reply has had the end of it.
+            process.stdin.close()
+            process.stdout.close()
 
 
 def environment(folder: Path) -> dict[str, str]:
