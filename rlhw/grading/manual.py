@@ -17,7 +17,7 @@ from rlhw.grading.result import REFUSED, Result
 from rlhw.homework import Assignment
 
 # student as `names.shown` shows it -> name of the written question -> (points or None, comment)
-Marks = dict[str, dict[str, tuple[float | None, str]]]
+Marks = dict[str, dict[str, tuple[int | float | None, str]]]
 COLUMNS = ("student", "question", "points", "possible", "comment")
 _POINTS = re.compile(r"\d{1,4}(?:[.,]\d{1,3})?")
 
@@ -73,7 +73,7 @@ def missing(marks: Mapping | None, student: str, assignment: Assignment) -> list
     return [asked.name for asked in assignment.written if given.get(asked.name, (None, ""))[0] is None]
 
 
-def total(marks: Mapping | None, student: str) -> float:
+def total(marks: Mapping | None, student: str) -> int | float:
     """Points that people gave this student so far."""
     return sum(points for points, _ in (marks or {}).get(shown(student), {}).values() if points is not None)
 

@@ -18,3 +18,8 @@ def what_to_do(assignment: Assignment) -> str:
         f"Nothing was graded. Hand in the notebook itself: {assignment.stem}.ipynb with your answers in it, opened in Jupyter or "
         "Colab once more to see that it is whole, and saved. If you think the file was right, write to your instructor."
     )
+
+
+def several(count: int) -> str:
+    """Where it can't be told which notebook counts."""
+    return f"There are {count} notebooks among the files that were handed in. Hand in the one that holds your answers."

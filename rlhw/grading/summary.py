@@ -38,7 +38,7 @@ def of(
     }
 
 
-def _middle(points: list[float]) -> dict:
+def _middle(points: list[int | float]) -> dict:
     if not points:
         return {"count": 0, "mean": None, "median": None}
     return {"count": len(points), "mean": round(mean(points), 2), "median": median(points)}

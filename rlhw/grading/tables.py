@@ -68,7 +68,7 @@ def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -
     write_atomically(path, table.getvalue())
 
 
-def number(value: float) -> int | float:
+def number(value: int | float) -> int | float:
     """Points as people write them: 3 for 3.0, and 3.5."""
     return int(value) if value == int(value) else round(value, 6)
 

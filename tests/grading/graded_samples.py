@@ -11,7 +11,9 @@ EXPLAIN = Written(
     10,
     "Explain in your own words what your `gae` does to one row with padding.\n\nTwo paragraphs are enough.",
     (
-        Level(12, "names the recursion, what stands after the last token, and why the padding must be 0 before it starts"),
+        Level(
+            12, "names the recursion, what stands after the last token, and why the padding must be 0 before it starts"
+        ),
         Level(6, "names the recursion and forgets one of the two others"),
         Level(0, "repeats the formula"),
     ),
@@ -36,7 +38,9 @@ def result(student: str, passed: tuple[str, ...] = (), status: str = GRADED, **m
     for name in ("ch6-gae", "ch5-bt-loss"):
         asked = exercises.question(name)
         hint = next(iter(asked.wrong.values())).hint
-        parts = [PartResult(p.name, p.points, p.name in passed, "ok" if p.name in passed else hint) for p in asked.parts]
+        parts = [
+            PartResult(p.name, p.points, p.name in passed, "ok" if p.name in passed else hint) for p in asked.parts
+        ]
         questions.append(QuestionResult(name, asked.title, tuple(parts)))
     more.setdefault("written", {"explain-gae": "We go backwards.", "results": ""})
     return Result(student, "hw9", status, tuple(questions), **more)
