@@ -63,6 +63,13 @@ def memory(limit):
         return False
 
 
+def uncounted(size):
+    """Shared memory of System V, which outlives its process and counts for none."""
+    libc = ctypes.CDLL(None)
+    found = libc.shmget(0, ctypes.c_size_t(size), 0o1600)
+    return found != -1 and libc.shmctl(found, 0, None) == 0
+
+
 def file_size(folder, limit):
     path = os.path.join(folder, f"rlhw-{os.getpid()}")
     try:
@@ -104,7 +111,7 @@ def open_doors(outside):
         "environment": "RLHW_PROBE" in os.environ,
         "privileges": privileges(),
         "processes": forks(limits["processes"]),
-        "memory": memory(limits["memory"]),
+        "memory": memory(limits["memory"]) or uncounted(4096),
         "file size": file_size("/tmp", limits["file_bytes"]),
         "namespaces": namespaces(),
         "files": any(map(readable, outside["files"])),

@@ -28,6 +28,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from rlhw.grading import values
 from rlhw.grading.sandbox import Limits, NoSandbox, Sandbox
@@ -44,6 +45,8 @@ SENTENCES = {
 }
 # Killed this often over one question, a worker isn't started for that question again.
 STRIKES = 2
+# Seconds between two looks at the memory of a worker that takes its time.
+LOOK_EVERY = 0.1
 _PIPE_BYTES = 1 << 16
 
 
@@ -95,11 +98,16 @@ class Worker:
         poll = select.poll()
         poll.register(self.back, select.POLLIN)
         poll.register(self.to, select.POLLOUT)
+        looked = time.monotonic()
         while not reply.endswith(b"\n"):
-            left = deadline - time.monotonic()
-            if left <= 0:
+            now = time.monotonic()
+            if now >= deadline:
                 raise AnswerFailed("timeout")
-            ready = dict(poll.poll(max(1, int(left * 1000))))
+            if now >= looked + LOOK_EVERY:
+                if memory_of(self.process.pid) > self.limits.memory:
+                    raise AnswerFailed("died")
+                looked = time.monotonic()
+            ready = dict(poll.poll(1 + int(1000 * min(deadline - now, LOOK_EVERY))))
             if self.to in ready:
                 request = request[self._send(request) :]
                 if not request:
@@ -145,6 +153,20 @@ class Worker:
         self.process.stdin = self.process.stdin.close()
         self.process.stdout = self.process.stdout.close()
         self.sandbox.sweep()
+
+
+def memory_of(pid: int) -> int:
+    """Bytes that a process and all that come of it hold: each has its own limit, together they could fill the machine."""
+    total, family = 0, [str(pid)]
+    while family:
+        process = Path("/proc", family.pop())
+        # Who ends meanwhile holds nothing.
+        with suppress(OSError):
+            lines = (process / "status").read_text().splitlines()
+            total += sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon:", "RssShmem:"))) << 10
+            for task in (process / "task").iterdir():
+                family += (task / "children").read_text().split()
+    return total
 
 
 class RemoteFunction:
@@ -258,13 +280,17 @@ class Answers:
         if self._starts > self.limits.restarts:
             raise AnswerFailed("time_up")
         self._starts += 1
+        began = time.monotonic()
         self._worker, self._ran = Worker(self.sandbox, self.limits), {}
         try:
             # No student's code has run yet: if this fails it is the sandbox.
             self._worker.ask(self.limits.seconds_to_start, kind="hello", torch=self._torch)
         except AnswerFailed:
             self.close()
-            raise NoSandbox(f"the sandbox ({self.sandbox.name}) no longer starts a worker.") from None
+            raise NoSandbox("its worker does not start.") from None
+        # The first start is on us.
+        if self._starts > 1:
+            self._used += time.monotonic() - began
 
     def _timed(self, seconds: float, **request: object) -> dict:
         left = self.limits.seconds_in_all - self._used

@@ -14,7 +14,10 @@ than its share of processes and memory.
   disposable: `open_doors` says what stays open.
 
 A sandbox that only looks like one is worse than none: `find` runs a probe in it that tries the doors, and takes no sandbox
-whose doors are open. Limits (prlimit) stand in all three.
+whose doors are open. In all three stand limits (prlimit) and a filter of system calls, which the worker puts on before the
+first cell runs: no sockets, no memory that no limit counts, no namespaces.
+
+What is left: the kernel itself. Who finds a hole in Linux that an unprivileged process can use is out.
 """
 
 import os
@@ -32,9 +35,10 @@ class NoSandbox(RuntimeError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a submission may use. Seconds are wall clock; `memory` is address space in bytes, of each process.
+    """What a submission may use. Seconds are wall clock; sizes are in bytes.
 
-    `seconds_in_all` holds all requests for a submission together, `restarts` how often its worker is started anew.
+    `memory` bounds the address space of each process, and what all of them hold together. `seconds_in_all` is for all
+    requests and restarts of a submission, `restarts` how often its worker is started anew.
     """
 
     seconds_per_call: float = 2.0
@@ -43,7 +47,7 @@ class Limits:
     seconds_to_start: float = 20.0
     restarts: int = 20
     memory: int = 2 << 30
-    processes: int = 16
+    processes: int = 8
     open_files: int = 128
     file_bytes: int = 16 << 20
     reply_bytes: int = 1_000_000
