@@ -33,7 +33,8 @@ def taken(notebook, assignment=HW0, **more):
 
 def test_all_answers_are_taken_and_nothing_is_remarked_on():
     found = taken(solution())
-    assert list(found.cells) == [item.question for item in HW0.asked] and found.remarks == ()
+    assert list(found.cells) == [item.question for item in HW0.asked]
+    assert found.remarks == ()
     assert found.cells[FIRST] == "".join(cell_of(solution(), FIRST)["source"])
 
 
@@ -48,7 +49,8 @@ def test_an_answer_is_known_by_metadata_then_id_then_first_line():
             cell["id"] = "8e7f"
         if "line" in lost:
             cell["source"] = cell["source"].split("\n", 1)[1]
-        assert taken(notebook).cells[FIRST] == cell["source"] and taken(notebook).remarks == ()
+        assert taken(notebook).cells[FIRST] == cell["source"]
+        assert taken(notebook).remarks == ()
     cell["id"], cell["metadata"] = "8e7f", {}
     assert "is missing" in taken(notebook).remarks[0]
 

@@ -67,7 +67,8 @@ def test_each_trouble_is_one_row_and_stops_nothing(folder, tmp_path, calls):
     done = graded(folder, tmp_path / "out")
     assert sorted(done) == ["ann", "ben", "cy", "dan", "eve", "fay", "gus", "hal", "ian", "jon"]
     for student in "ann", "ben":
-        assert done[student].result.earned == HW0.automatic and done[student].cells
+        assert done[student].result.earned == HW0.automatic
+        assert done[student].cells
     sentences = {student: one.result.remarks for student, one in done.items() if one.result.status == REFUSED}
     words = {"cy": "the grader itself", "dan": "not JSON", "eve": "symbolic link", "fay": "zip file", "gus": "no notebook",
              "hal": "another assignment", "ian": "neither a file", "jon": "larger than 5 MB"}  # fmt: skip
@@ -83,7 +84,8 @@ def test_results_are_taken_over_while_their_key_holds(folder, tmp_path, calls):
     calls.clear()
     again = graded(folder, tmp_path / "out")
     # Trouble of the grader's own is no result: it is tried again.
-    assert calls == ["cy"] and again["ann"].seconds is None
+    assert calls == ["cy"]
+    assert again["ann"].seconds is None
     assert {s: one.result for s, one in again.items()} == {s: one.result for s, one in first.items()}
     changed = json.loads((folder / "ann.ipynb").read_text())
     changed["metadata"]["x"] = 1
@@ -125,7 +127,8 @@ def test_half_a_file_of_results_is_no_result(folder, tmp_path, calls, text):
     path.write_text(text)
     calls.clear()
     graded(folder, tmp_path / "out")
-    assert sorted(calls) == ["ann", "cy"] and path.read_text() == whole
+    assert sorted(calls) == ["ann", "cy"]
+    assert path.read_text() == whole
 
 
 def test_the_number_of_jobs_makes_no_difference(folder, tmp_path, calls):

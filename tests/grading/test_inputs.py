@@ -27,13 +27,15 @@ def test_seeds_differ_by_secret_question_and_part_and_are_the_same_again():
         for secret in (SECRET, SECRET + b"!") for question in ("a", "ab") for part in ("bc", "c")
     ]  # fmt: skip
     # "a", "bc" and "ab", "c" put together would be the same letters.
-    assert len(set(seeds)) == 8 and all(0 <= seed < 2**63 for seed in seeds)
+    assert len(set(seeds)) == 8
+    assert all(0 <= seed < 2**63 for seed in seeds)
     assert inputs.seed(SECRET, "a", "bc") == seeds[0]
 
 
 def test_variants_are_hexadecimal_and_spread():
     variants = {inputs.variant(SECRET, f"s{number}") for number in range(500)}
-    assert len(variants) > 490 and all(len(v) == 4 and int(v, 16) >= 0 for v in variants)
+    assert len(variants) > 490
+    assert all(len(v) == 4 and int(v, 16) >= 0 for v in variants)
     assert inputs.variant(SECRET, "s1") == hmac_by_hand(SECRET, b"variant\0s1").hex()[:4]
 
 
@@ -54,7 +56,9 @@ def test_a_secret_that_others_may_read_or_that_is_short_is_refused(tmp_path):
 def test_a_secret_that_is_made_can_be_read_by_its_owner_only_and_is_never_replaced(tmp_path):
     made = inputs.make_secret(tmp_path / "secret.hex")
     assert (tmp_path / "secret.hex").stat().st_mode & 0o777 == 0o600
-    assert inputs.read_secret(tmp_path / "secret.hex") == made and len(bytes.fromhex(made.decode())) == 32
+    assert inputs.read_secret(tmp_path / "secret.hex") == made
+    assert len(bytes.fromhex(made.decode())) == 32
     with pytest.raises(FileExistsError):
         inputs.make_secret(tmp_path / "secret.hex")
-    assert inputs.fingerprint(made) not in made.decode() and inputs.fingerprint(made) != inputs.fingerprint(SECRET)
+    assert inputs.fingerprint(made) not in made.decode()
+    assert inputs.fingerprint(made) != inputs.fingerprint(SECRET)

@@ -65,7 +65,9 @@ def test_a_file_without_permission_is_a_sentence(tmp_path):
 
 
 def test_a_zip_file_with_one_notebook(tmp_path):
-    data, remarks = notebook_in_zip(packed({"hw/a.ipynb": b"{}", "__MACOSX/hw/._a.ipynb": b"x", "hw/.x/b.ipynb": b"x", "r.txt": b""}))
+    data, remarks = notebook_in_zip(
+        packed({"hw/a.ipynb": b"{}", "__MACOSX/hw/._a.ipynb": b"x", "hw/.x/b.ipynb": b"x", "r.txt": b""})
+    )
     assert (data, remarks) == (b"{}", [])
 
 
@@ -73,7 +75,8 @@ def test_names_that_lead_outside_a_zip_file_are_remarked_on_and_nothing_is_writt
     monkeypatch.chdir(tmp_path)
     for name in ("../../evil.ipynb", "/etc/evil.ipynb", "C:\\evil.ipynb", "a/../../evil.ipynb"):
         data, remarks = notebook_in_zip(packed({name: b"{}"}))
-        assert data == b"{}" and len(remarks) == 1
+        assert data == b"{}"
+        assert len(remarks) == 1
     assert list(tmp_path.iterdir()) == []
 
 
@@ -96,7 +99,9 @@ def test_a_size_that_the_directory_hides_is_found_while_reading():
         notebook_in_zip(bytes(data))
 
 
-@pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), os.urandom(1000), packed({"a.txt": b""})])
+@pytest.mark.parametrize(
+    "data", [b"", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), os.urandom(1000), packed({"a.txt": b""})]
+)
 def test_what_is_no_zip_file_with_a_notebook(data):
     with pytest.raises(Unreadable, match="zip file"):
         notebook_in_zip(data)

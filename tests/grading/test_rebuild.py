@@ -15,7 +15,8 @@ def test_check_cells_are_the_students_word_for_word():
     assert len(checks) == sum("-check-" in identity for identity in students) > 0
     for cell in checks:
         assert cell["source"] == students[cell["id"]]
-        assert cell["metadata"]["tags"] == ["nbval-check-output"] and cell["execution_count"] == 1
+        assert cell["metadata"]["tags"] == ["nbval-check-output"]
+        assert cell["execution_count"] == 1
         assert "".join(cell["outputs"][0]["text"]).endswith(": ok\n")
 
 

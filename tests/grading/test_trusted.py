@@ -27,7 +27,9 @@ def session(monkeypatch, tmp_path):
 def test_a_right_answer_passes_and_a_known_mistake_gets_its_hint():
     assert trusted.verdict(ASKED, PART, RIGHT) == (True, "")
     ours = {wrong.hint for wrong in ASKED.wrong.values()} | {ASKED.law}
-    verdicts = [trusted.verdict(ASKED, part.name, wrong.answer) for wrong in ASKED.wrong.values() for part in ASKED.parts]
+    verdicts = [
+        trusted.verdict(ASKED, part.name, wrong.answer) for wrong in ASKED.wrong.values() for part in ASKED.parts
+    ]
     assert {sentence for passed, sentence in verdicts if not passed} <= ours
     assert any(not passed for passed, _ in verdicts)
 
@@ -50,7 +52,8 @@ def test_a_failure_is_told_in_the_sentence_for_its_reason(reason):
 
     for answer in (failing, AnswerFailed(reason), (1, AnswerFailed(reason))):
         passed, sentence = trusted.verdict(ASKED, PART, answer)
-        assert not passed and sentence.lower() == SENTENCES[reason].lower() + "."
+        assert not passed
+        assert sentence.lower() == SENTENCES[reason].lower() + "."
 
 
 @pytest.mark.parametrize(
@@ -63,7 +66,8 @@ def test_a_failure_is_told_in_the_sentence_for_its_reason(reason):
 def test_odd_values_are_wrong_and_never_an_error(value):
     for answer in (value, lambda *case: value, (value, value)):
         passed, sentence = trusted.verdict(ASKED, PART, answer)
-        assert not passed and sentence in {trusted.WRONG, ASKED.law, *(wrong.hint for wrong in ASKED.wrong.values())}
+        assert not passed
+        assert sentence in {trusted.WRONG, ASKED.law, *(wrong.hint for wrong in ASKED.wrong.values())}
 
 
 def test_no_answer_says_so():
@@ -86,7 +90,8 @@ def test_a_check_prints_its_line_and_records_once(session, capsys):
     with open(session["records"], encoding="utf8") as file:
         first, second = map(json.loads, file)
     assert first == {"question": ASKED.name, "part": PART, "passed": True, "sentence": ""}
-    assert second["passed"] is False and second["sentence"] == trusted.UNANSWERED
+    assert second["passed"] is False
+    assert second["sentence"] == trusted.UNANSWERED
 
 
 def test_every_part_of_the_assignments_can_be_judged(session):
