@@ -15,6 +15,8 @@ from rlhw.homework.assignment import Asked, Assignment
 from rlhw.homework.reading import called_checks, names_of
 from rlhw.repository import SETUP_MARK
 
+# The names that an answer finds in the grader without defining them; `rlhw` does nothing there.
+GIVEN = ("np", "rlhw")
 VARIANT = re.compile(r"variant\s*=\s*[\"']([0-9a-f]{1,16})[\"']")
 VERSION = re.compile(r"[\w.+-]{1,40}")
 HEXADECIMAL = re.compile(r"[0-9a-f]{0,16}")
@@ -96,7 +98,7 @@ def borrowed(found: list[dict], assignment: Assignment) -> list[str]:
     """
     answers = {name: cell for cell in found if (name := _asked(cell, assignment))}
     own = [cell for cell in found if cell.get("cell_type") == "code" and all(cell is not a for a in answers.values())]
-    inside = {"np", *dir(builtins)}.union(*(names_of(cells.source(cell)).bound for cell in answers.values()))
+    inside = {*GIVEN, *dir(builtins)}.union(*(names_of(cells.source(cell)).bound for cell in answers.values()))
     outside = set().union(*(names_of(cells.source(cell)).bound for cell in own)) - inside
     return [
         f"The answer to {name} uses `{used}`, which stands outside the answer cells: the grader will not see it. Move it "
