@@ -19,7 +19,7 @@ PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadscope
 test test-slow test-labelstudio notebooks: export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-slow test-labelstudio lint format notebooks serve bench bench-gpu clean requirements system FORCE
+.PHONY: help book test test-slow test-labelstudio attacks lint format notebooks serve bench bench-gpu clean requirements system FORCE
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -36,7 +36,7 @@ test: lint ## everything that must hold before a change is merged (minutes)
 	.venv/bin/rlhw laws --mutants
 	.venv/bin/rlhw exercises prove
 	$(PYTEST) --nbval --nbval-current-env --nbval-cell-timeout=120 \
-		--nbval-sanitize-with=tests/notebooks/sanitize.cfg notebooks
+		--nbval-sanitize-with=tests/notebooks/sanitize.cfg --ignore=notebooks/homework notebooks
 	$(PYTEST) -m "not slow"
 
 # pytest's status 5 says that no test was selected: that is no failure here.
@@ -45,6 +45,9 @@ test-slow: $(INSTALLED) $(LABEL_STUDIO) ## the long checks: the wheel with all i
 
 test-labelstudio: $(INSTALLED) $(LABEL_STUDIO) ## once round with a real Label Studio server on this machine (the first time it is fetched)
 	$(PY) -m pytest -m slow tests/labelstudio
+
+attacks: $(INSTALLED) ## hostile submissions, with and without our grader, and honest ones beside them
+	$(PY) -m benchmarks.attacks
 
 lint: $(INSTALLED) ## ruff: rules and layout
 	$(PY) -m ruff check .
@@ -85,10 +88,12 @@ requirements: ## write requirements.txt anew from pyproject.toml (torch stays as
 			| sed 's/+[a-z0-9.]*$$//' | LC_ALL=C sort -f; } > requirements.new \
 		&& mv requirements.new requirements.txt && rm -rf .venv-pins
 
-# Debian and Ubuntu only. Elsewhere: install Chromium by hand; without it the browser tests are skipped (CI=true forbids that).
+# Debian and Ubuntu only. Elsewhere: install Chromium and bubblewrap by hand; without them the tests of the pages and of the
+# grader's sandbox are skipped (CI=true forbids that).
 system: ## install the system packages that the tests need (Debian, Ubuntu)
 	@missing=""; \
 	command -v chromium > /dev/null || missing="$$missing chromium"; \
+	command -v bwrap > /dev/null || missing="$$missing bubblewrap"; \
 	"$(PYTHON)" -c 'import ensurepip, venv' 2> /dev/null || missing="$$missing python3-venv"; \
 	test -z "$$missing" && exit 0; \
 	as_root=""; test "$$(id -u)" -eq 0 || as_root=sudo; \

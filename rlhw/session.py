@@ -103,10 +103,16 @@ def check_notebook() -> None:
 
     In Colab the notebook itself says which exercises it has. Elsewhere its file is out of reach from the kernel: only
     those whose check cell was run are known, and the last line says how to run the whole notebook.
+
+    Of homework every part is listed and judged anew, as its answer stands now and by the right check: in Colab where the
+    notebook is homework, elsewhere where one of its checks was run.
     """
     from rlhw.exercises import session_verdicts
 
     document = notebook_document()
+    if lines := _homework_lines(document):
+        print("\n".join(lines))
+        return
     asked = checks_in(document)
     for name in [*asked, *(name for name in session_verdicts if name not in asked)]:
         verdict = session_verdicts.get(name)
@@ -120,6 +126,21 @@ def check_notebook() -> None:
         print("Colab did not hand out this notebook, so exercises that were not run yet are not listed.")
     else:
         print("To run the whole notebook from top to bottom: pytest --nbval-lax your_notebook.ipynb")
+
+
+def _homework_lines(document: dict | None) -> list[str]:
+    """The report of homework; nothing where this session has none."""
+    from rlhw.exercises import session_parts
+    from rlhw.homework import report
+
+    return report.lines(document, session_parts, namespace())
+
+
+def namespace() -> dict[str, object]:
+    """The names that the learner's cells have bound."""
+    # Not imported: where no IPython is loaded there are no cells.
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return shell.user_ns if shell else vars(sys.modules["__main__"])
 
 
 def notebook_document() -> dict | None:

@@ -14,6 +14,8 @@ from rlhw.exercises.question import Question, Verdict, draw_cases, draw_part, ju
 
 # What was checked in this session, by name: `rlhw.check_notebook()` reports it.
 session_verdicts: dict[str, Verdict] = {}
+# The parts among them, as homework has them: (question, part) -> variant.
+session_parts: dict[tuple[str, str], str] = {}
 
 ORDER = (*(f"ch{number}" for number in range(1, 9)), *(f"b{number}" for number in range(1, 7)), "hw1", "hw2")
 
@@ -67,15 +69,19 @@ def check(name: str, answer: object, part: str = "", variant: str = "") -> Verdi
     result = verdict(name, answer, part=part, variant=variant)
     session_verdicts[f"{name}, {part}" if part else name] = result
     if part:
+        session_parts[name, part] = variant
         print(f"{name}, {part}: {'ok' if result.passed else result.message}")
     else:
         print(f"{name}: {result.message} ({result.earned} of {result.points} points)")
     return result
 
 
-def markdown(name: str) -> str:
-    """The question as plain Markdown with inline mathematics: what a notebook's exercise cell holds."""
-    asked = question(name)
+def markdown(name: str, variant: str = "") -> str:
+    """The question as plain Markdown with inline mathematics: what a notebook's exercise cell holds.
+
+    With a variant (hexadecimal) its version for one student, where it has such.
+    """
+    asked = question(name, variant)
     stars = "★" * asked.stars + "☆" * (3 - asked.stars)
     head = f"**Exercise {name}: {asked.title}** ({stars}, {asked.minutes} minutes, {asked.points} points)"
     return f"{head}\n\n{asked.text.strip()}"
