@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import doors
+import numpy as np
 import pytest
 import walls
 
@@ -75,6 +76,11 @@ def daemon():
 def files(folder):
     return sorted(os.listdir(folder))
 
+def writable():
+    # A student could be the owner of these files: the grader that a student runs at home is.
+    places = ["/", "/dev", "/worker.py", os.__file__, *(f"/packages/{name}" for name in os.listdir("/packages"))]
+    return [place for place in places if not os.statvfs(place).f_flag & os.ST_RDONLY]
+
 def environment():
     return sorted(os.environ)
 
@@ -113,6 +119,11 @@ def test_it_gets_no_descriptor_of_the_grader(confined):
 def test_it_gets_no_variable_of_the_grader(inside):
     own = {"HOME", "LANG", "LC_CTYPE", "PWD", "OLDPWD", *confine.ENVIRONMENT}
     assert set(inside("environment")) <= own
+
+
+def test_all_but_its_scratch_folders_is_read_only(inside):
+    assert inside("writable") == []
+    assert not os.statvfs(np.__file__).f_flag & os.ST_RDONLY, "here it is the sandbox that makes it so"
 
 
 def test_it_is_nobody(inside):
@@ -191,6 +202,7 @@ def without(argv: tuple[str, ...], start: str) -> tuple[str, ...]:
     return tuple(argument for argument in argv if not argument.startswith(start))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wall", "says"),
     [
