@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from rlhw.grading import remote, sandbox
-from rlhw.grading.remote import AnswerFailed, Answers, RemoteFunction, Worker, memory_of
+from rlhw.grading import sandbox
+from rlhw.grading.conversation import SENTENCES, Worker, memory_of
+from rlhw.grading.remote import AnswerFailed, Answers, RemoteFunction
 from rlhw.grading.sandbox import Limits, NoSandbox, Sandbox
 
 # A process that greets as it should. What it does when it is asked more is the test's; `reply` is an honest reply's line.
@@ -95,7 +96,7 @@ def test_every_request_has_a_nonce_of_its_own(talk):
 
 def test_no_sentence_holds_a_word_of_the_students(talk):
     failure = AnswerFailed("error")
-    assert str(failure) == failure.sentence == remote.SENTENCES["error"]
+    assert str(failure) == failure.sentence == SENTENCES["error"]
     with pytest.raises(KeyError):
         AnswerFailed("what the student wrote")
 
