@@ -152,7 +152,7 @@ def _nbval(
         ended = nbval.run({
             "folder": str(work), "outcomes": str(outcomes), "seconds": seconds,
             "cell_seconds": seconds - SLACK_SECONDS / 2,
-            "environment": environment(folder) | {"RLHW_GRADING_SESSION": str(session)},
+            "sandbox": settings.sandbox.as_dict(), "environment": environment(folder) | {"RLHW_GRADING_SESSION": str(session)},
         })  # fmt: skip
         whole = ended == "ended" and outcomes.is_file()
         return ended, json.loads(outcomes.read_text(encoding="utf8")) if whole else {}, _records(records)

@@ -146,6 +146,22 @@ def alive_in(parent):
 
 
 @pytest.mark.slow
+def test_each_student_is_graded_by_their_own_variant(settings, nbval):
+    hw1 = homework.assignment("hw1")
+    own = Settings(hw1, settings.secret, settings.sandbox, settings.limits, variants=True)
+    variant = own.variant("ann")
+    assert variant != own.variant("ben")
+    earned = {}
+    for built in (variant, own.variant("ben"), ""):
+        packed = Packed(json.dumps(build.solution(hw1, built)).encode())
+        result = grade("ann", read(packed, hw1, variant), own, nbval)
+        earned[built] = result.earned
+        assert result.status == (GRADED if built == variant else LOOK)
+    # The others lose what has variants, and nothing else.
+    assert earned[variant] == hw1.automatic > earned[""] > 0
+
+
+@pytest.mark.slow
 def test_an_endless_loop_costs_its_own_points_only(settings, nbval):
     result = grade("eve", answered(**{FIRST.replace("-", "_"): "while True:\n    pass"}), settings, nbval)
     assert result.earned == HW0.automatic - result.questions[0].points
