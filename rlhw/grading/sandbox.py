@@ -44,7 +44,7 @@ class Limits:
     seconds_per_call: int | float = 2.0
     seconds_per_cell: int | float = 4.0
     seconds_in_all: int | float = 30.0
-    seconds_to_start: int | float = 20.0
+    seconds_to_start: int | float = 60.0
     restarts: int = 20
     memory: int = 2 << 30
     processes: int = 8

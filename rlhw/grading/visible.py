@@ -72,8 +72,9 @@ def _top_level(distribution: importlib.metadata.Distribution) -> list[Path]:
     else:
         names = {*(distribution.read_text("top_level.txt") or distribution.metadata["Name"]).split()}
     places = [Path(distribution.locate_file(name)) for name in sorted(names)]
-    # A .pth file would be run, ".." leads to commands, __pycache__ is shared with others.
-    wanted = [place for place in places if place.name not in ("", "..", "__pycache__") and place.suffix != ".pth"]
+    # A .pth file would be run, ".." leads to commands, __pycache__ is shared with others, and records are not imported.
+    wanted = [place for place in places if place.name not in ("", "..", "__pycache__")]
+    wanted = [place for place in wanted if place.suffix not in (".pth", ".dist-info", ".egg-info")]
     return [place for place in wanted if place.exists() and place.parent.resolve() == places[0].parent.resolve()]
 
 

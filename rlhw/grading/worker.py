@@ -214,6 +214,7 @@ def private_ends():
     silence = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(silence, standard)
+    os.close(silence)
     return requests, replies
 
 
