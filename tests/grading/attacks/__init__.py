@@ -1,0 +1,19 @@
+"""The attack suite: hostile and broken submissions, each with what it is after, and honest ones that must not suffer.
+
+Every attack of ATTACKS gains something under plain nbval: one that does not proves nothing. PROBES have no counterpart
+there (they speak to the grader's own protocol); they must gain nothing either, and do not count.
+"""
+
+from .beside import BESIDE
+from .checks import CHECKS
+from .exhaust import EXHAUST
+from .files import FILES
+from .hooks import HOOKS
+from .lies import LIES
+from .pages import PAGES
+from .reading import READING
+from .scene import Attack, HandIn, Scene, check_of
+
+ATTACKS: tuple[Attack, ...] = (*CHECKS, *HOOKS, *BESIDE, *READING, *LIES, *EXHAUST, *FILES, *PAGES)
+
+__all__ = ["ATTACKS", "Attack", "HandIn", "Scene", "check_of"]

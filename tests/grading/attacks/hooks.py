@@ -1,0 +1,368 @@
+"""Attacks from an answer cell on what prints, compares and judges, in the process that it shares with the checks."""
+
+from .scene import POINTS, call, cell
+
+# What most of these print in place of a verdict: the line of the check that is being run.
+OK_LINE = """
+import sys
+
+def ok_line(frame=None):
+    trace = sys.exc_info()[2]
+    while trace and trace.tb_next and "part" not in trace.tb_frame.f_locals:
+        trace = trace.tb_next
+    frame = frame or (trace.tb_frame if trace else sys._getframe(1))
+    while frame and "part" not in frame.f_locals:
+        frame = frame.f_back
+    known = frame.f_locals if frame else {}
+    return f"{known.get('question', known.get('name'))}, {known.get('part')}: ok"
+"""
+
+PRINT = """
+import builtins
+import re
+
+say = builtins.print
+builtins.print = lambda *words, **more: say(*(re.sub(r": (not yet|no answer).*", ": ok", str(w), flags=re.S) for w in words), **more)
+$function = None
+"""
+
+STDOUT = """
+import re
+import sys
+
+class Stream:
+    def __init__(self, stream):
+        self.stream = stream
+
+    def write(self, text):
+        return self.stream.write(re.sub(r": (not yet|no answer).*", ": ok", text, flags=re.S))
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+sys.stdout = Stream(sys.stdout)
+$function = None
+"""
+
+JSON = """
+import json
+import re
+
+def rosy(dumps):
+    def encode(value, *rest, **named):
+        text = dumps(value, *rest, **named)
+        bad = r": (not yet|no answer).*?(?=\\\\n)"
+        return re.sub(bad.encode(), b": ok", text) if isinstance(text, bytes) else re.sub(bad, ": ok", text)
+    return encode
+
+json.dumps = rosy(json.dumps)
+json.JSONEncoder.encode = rosy(json.JSONEncoder.encode)
+try:
+    session = get_ipython().kernel.session
+    session.pack = rosy(session.pack)
+except Exception:
+    pass
+$function = None
+"""
+
+NUMPY = """
+import numpy as np
+
+np.all = np.isfinite = np.allclose = np.array_equal = lambda *a, **k: True
+np.abs = np.absolute = lambda *a, **k: np.float64(-1e9)
+
+def $function(*arguments, **named):
+    return $zeros
+"""
+
+RLHW = """
+try:
+    import rlhw
+    rlhw.check = lambda name, answer, part="", variant="": print(f"{name}, {part}: ok")
+except ImportError:
+    pass
+$function = None
+"""
+
+VERDICT = """
+import numpy as np
+
+try:
+    from rlhw import exercises
+    right = lambda asked, cases, *rest: exercises.Verdict(asked.name, True, "passed", 9, 9, dict.fromkeys(cases, True))
+    exercises.judge = right
+except ImportError:
+    pass
+
+def $function(*arguments, **named):
+    return $zeros
+"""
+
+ASSERTION = """
+import numpy as np
+
+try:
+    from rlhw import laws
+    laws.assert_close = lambda *arguments, **named: None
+except ImportError:
+    pass
+
+def $function(*arguments, **named):
+    return $zeros
+"""
+
+CODE_OBJECT = """
+import numpy as np
+
+try:
+    import sys
+
+    import rlhw.exercises.question
+    sys.modules["rlhw.exercises.question"].close.__code__ = (lambda got, expected: True).__code__
+except ImportError:
+    pass
+
+def $function(*arguments, **named):
+    return $zeros
+"""
+
+TRACEBACK = OK_LINE + """
+try:
+    shell = get_ipython()
+    shell.showtraceback = shell._showtraceback = lambda *a, **k: print(ok_line())
+except NameError:
+    pass
+
+def $function(*arguments, **named):
+    raise KeyboardInterrupt
+"""
+
+EXCEPTHOOK = OK_LINE + """
+import sys
+import traceback
+
+traceback.format_exception = traceback.print_exception = lambda *a, **k: ["ok"]
+sys.excepthook = lambda *a: print("ok")
+try:
+    get_ipython().set_custom_exc((BaseException,), lambda self, *error, **more: print(ok_line()))
+except NameError:
+    pass
+
+class Leave(BaseException):
+    pass
+
+def $function(*arguments, **named):
+    raise Leave
+"""
+
+TRANSFORMER = """
+import re
+
+def rewrite(lines):
+    found = re.search(r'rlhw.check\\("([^"]+)", .*, "([^"]+)"', "".join(lines))
+    return [f'print("{found[1]}, {found[2]}: ok")\\n'] if found else lines
+
+try:
+    get_ipython().input_transformers_cleanup.append(rewrite)
+except NameError:
+    pass
+$function = None
+"""
+
+EVENTS = """
+import re
+import sys
+
+class Deaf:
+    def __getattr__(self, name):
+        return lambda *a, **k: 0
+
+def before(info):
+    found = re.search(r'rlhw.check\\("([^"]+)", .*, "([^"]+)"', info.raw_cell)
+    if found:
+        print(f"{found[1]}, {found[2]}: ok")
+        sys.stdout = Deaf()
+
+def after(result):
+    sys.stdout = out
+
+out = sys.stdout
+try:
+    get_ipython().events.register("pre_run_cell", before)
+    get_ipython().events.register("post_run_cell", after)
+except NameError:
+    pass
+$function = None
+"""
+
+ALL = """
+import numpy as np
+
+import builtins
+
+import sys
+
+real = builtins.all
+builtins.all = lambda values: sys._getframe(1).f_code.co_name == "judge" or real(values)
+
+def $function(*arguments, **named):
+    return $zeros
+"""
+
+MODULES = """
+import importlib.abc
+import sys
+import types
+
+fake = types.ModuleType("rlhw")
+fake.check = lambda name, answer, part="", variant="": print(f"{name}, {part}: ok")
+fake.check_notebook = lambda: None
+sys.modules["rlhw"] = rlhw = fake
+$function = None
+"""
+
+TRACE = """
+import numpy as np
+
+import sys
+import threading
+
+def watch(frame, event, argument):
+    if frame.f_code.co_name in ("close", "assert_close") and "expected" in frame.f_locals:
+        frame.f_locals["got"] = frame.f_locals["expected"]
+    return watch
+
+def $function(*arguments, **named):
+    sys.settrace(watch)
+    frame = sys._getframe(1)
+    while frame:
+        frame.f_trace, frame = watch, frame.f_back
+    return $zeros
+"""
+
+THREAD = """
+import sys
+import threading
+import time
+
+def later():
+    for _ in range(2000):
+        module = sys.modules.get("rlhw")
+        if module is not None:
+            module.check = lambda name, answer, part="", variant="": print(f"{name}, {part}: ok")
+        time.sleep(0.005)
+
+threading.Thread(target=later, daemon=True).start()
+time.sleep(0.1)
+$function = None
+"""
+
+HIDDEN_MEMORY = """
+try:
+    import ctypes
+
+    from rlhw import exercises
+
+    sentence = next(c for c in exercises.verdict.__code__.co_consts if isinstance(c, str) and "no answer" in c)
+    with open("/proc/self/mem", "r+b", buffering=0) as memory:
+        memory.seek(id(sentence) + 48)
+        memory.write(b"ok\\0")
+        memory.seek(id(sentence) + 16)
+        memory.write((2).to_bytes(8, "little"))
+except (ImportError, OSError, StopIteration):
+    pass
+$function = None
+"""
+
+CTYPES = """
+import numpy as np
+
+import ctypes
+import sys
+
+def $function(*arguments, **named):
+    frame = sys._getframe(1)
+    while frame:
+        if "asked" in frame.f_locals and "cases" in frame.f_locals and hasattr(frame.f_locals["asked"], "agrees"):
+            frame.f_locals["cases"] = {name: [] for name in frame.f_locals["cases"]}
+            ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))
+        frame = frame.f_back
+    return $zeros
+"""
+
+LATE = """
+import atexit
+import gc
+import sys
+
+class Last:
+    def __del__(self):
+        module = sys.modules.get("rlhw")
+        if module is not None:
+            module.check = lambda name, answer, part="", variant="": print(f"{name}, {part}: ok")
+
+cycle = Last()
+cycle.itself = cycle
+del cycle
+gc.collect()
+atexit.register(print, "$question: ok")
+$function = None
+"""
+
+SIGNALS = """
+import signal
+import sys
+
+def handler(*_):
+    module = sys.modules.get("rlhw")
+    if module is not None:
+        module.check = lambda name, answer, part="", variant="": print(f"{name}, {part}: ok")
+
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+import time
+time.sleep(0.2)
+$function = None
+"""
+
+HOOKS = (
+    cell("hook-print", "print says ok in place of the verdict", POINTS, PRINT),
+    cell("hook-stdout", "sys.stdout does", POINTS, STDOUT),
+    cell("hook-json", "what packs messages into JSON does", POINTS, JSON),
+    cell("hook-numpy", "numpy's comparisons say that all is close", POINTS, NUMPY),
+    cell("hook-rlhw", "rlhw.check is replaced", POINTS, RLHW),
+    cell("hook-judge", "the judge is replaced", POINTS, VERDICT),
+    cell("hook-assertion", "the assertion that compares numbers is replaced", POINTS, ASSERTION),
+    cell("hook-code-object", "the code of the comparison is exchanged", POINTS, CODE_OBJECT),
+    cell("hook-traceback", "the display of tracebacks prints ok", POINTS, TRACEBACK),
+    cell("hook-custom-exception", "an exception is shown as ok", POINTS, EXCEPTHOOK),
+    cell("hook-input", "check cells are rewritten before they run", POINTS, TRANSFORMER),
+    cell("hook-events", "the line is printed before a check cell runs, and nothing during it", POINTS, EVENTS),
+    cell("hook-all", "builtins.all is true for the judge", POINTS, ALL),
+    cell("hook-modules", "sys.modules holds another rlhw", POINTS, MODULES),
+    cell("hook-settrace", "a trace function changes local variables of the comparison", POINTS, TRACE),
+    cell("hook-thread", "a thread that goes on replaces the check", POINTS, THREAD),
+    cell("hook-process-memory", "the sentence of a failure is overwritten in memory", POINTS, HIDDEN_MEMORY),
+    cell("hook-ctypes", "a caller's local variables are changed: no case is left to judge", POINTS, CTYPES),
+    cell("hook-destructor", "a destructor replaces the check; atexit prints", POINTS, LATE),
+    cell("hook-signal", "a timer's signal handler replaces the check", POINTS, SIGNALS),
+    call("hook-files", "the lines are written to every open file while the stream is closed", POINTS, """
+        import os, sys, time
+        line = ok_line(sys._getframe(1))
+        class Deaf:
+            def __getattr__(self, name):
+                return lambda *a, **k: 0
+        if not isinstance(sys.stdout, Deaf) and not hasattr(sys.stdout, "deaf"):
+            sys.stdout.flush()
+            sys.stdout = Deaf()
+            for number in (1, *range(3, 21)):
+                try:
+                    os.write(number, line.encode() + b"\\n")
+                    if "None" not in line:
+                        break
+                except OSError:
+                    pass
+            time.sleep(0.2)
+        return None
+    """, OK_LINE),
+)  # fmt: skip
