@@ -1,0 +1,514 @@
+"""Question hw2-comparisons: an export of several annotators becomes votes, and what is left out is counted."""
+
+from rlhw.exercises.forms import all_close
+from rlhw.exercises.question import Part, Question, Wrong
+
+TEXT = r"""
+Several people labelled pairs of answers in Label Studio. Its export is a list, in one of two forms. The form JSON has an
+item for each task, with a list of what people said of it:
+
+`{"data": {"prompt": "…", "answer1": "…", "answer2": "…"}, "annotations": [{"completed_by": 3, "updated_at":
+"2026-03-02T10:05:00Z", "was_cancelled": False, "result": [{"from_name": "preference", "value": {"selected":
+"left"}}]}]}`
+
+The form JSON_MIN has an item for each annotation, which was not skipped, and the items of one task may lie apart:
+
+`{"prompt": "…", "answer1": "…", "answer2": "…", "annotator": 3, "updated_at": "…", "preference": [{"selected":
+"left"}]}`
+
+`"left"` is a vote for `answer1`, `"right"` one for `answer2`. A tie is half a vote for each: in JSON its result is
+`[{"from_name": "tie", "value": {"choices": ["tie"]}}]`, in JSON_MIN the item has `"tie": "tie"` and no `"preference"`.
+Each annotation is kept, or left out for one of these reasons, the first that fits:
+
+- `"skipped"`: `"was_cancelled"` is True, whatever the result is
+- `"no choice"`: the list of results is empty, or in JSON_MIN neither field is there
+- `"unknown choice"`: the choice is none of left, right and tie
+- `"replaced"`: among what is left the same person labelled the same task again, with a later `"updated_at"`. The later
+  one counts, wherever it stands. (The times are texts whose order as texts is that of time; no two are equal.)
+
+Write `comparisons(export)`. Return two things: a list of rows (prompt, answer1, answer2, votes for answer1, votes for
+answer2), one for each task with at least one annotation that is kept, in the order in which tasks first appear in the
+export; and a dictionary from reason to how many annotations were left out for it (a reason that never occurred may be
+missing). Two tasks never have the same prompt.
+"""
+
+STUB = """
+def comparisons(export):
+    rows, left_out = [], {"skipped": 0, "no choice": 0, "unknown choice": 0, "replaced": 0}
+    ...
+    return rows, left_out
+"""
+
+
+def comparisons(export):
+    left_out = {"skipped": 0, "no choice": 0, "unknown choice": 0, "replaced": 0}
+    tasks, latest = {}, {}
+    for item in export:
+        data = item.get("data", item)
+        prompt = data["prompt"]
+        tasks.setdefault(prompt, (prompt, data["answer1"], data["answer2"]))
+        for annotation in item.get("annotations", [item]):
+            if annotation.get("was_cancelled", False):
+                left_out["skipped"] += 1
+                continue
+            if "annotations" in item:
+                values = [result["value"] for result in annotation["result"]]
+                choices = [value["selected"] if "selected" in value else value["choices"][0] for value in values]
+            else:
+                choices = [chosen["selected"] for chosen in annotation.get("preference", [])]
+                choices += [annotation["tie"]] if "tie" in annotation else []
+            if not choices:
+                left_out["no choice"] += 1
+            elif choices[0] not in ("left", "right", "tie"):
+                left_out["unknown choice"] += 1
+            else:
+                person = annotation["completed_by"] if "annotations" in item else annotation["annotator"]
+                before = latest.get((prompt, person))
+                if before is not None:
+                    left_out["replaced"] += 1
+                if before is None or before[0] < annotation["updated_at"]:
+                    latest[prompt, person] = annotation["updated_at"], choices[0]
+    rows = []
+    for prompt, texts in tasks.items():
+        votes = [choice for (where, _), (_, choice) in latest.items() if where == prompt]
+        if votes:
+            ties = 0.5 * votes.count("tie")
+            rows.append((*texts, votes.count("left") + ties, votes.count("right") + ties))
+    return rows, left_out
+
+
+def comparisons_by_sorting(export):
+    events = []
+    for item in export:
+        if "annotations" in item:
+            for a in item["annotations"]:
+                value = a["result"][0]["value"] if a["result"] else {}
+                choice = value.get("selected", "".join(value.get("choices", []))) if value else None
+                events.append(
+                    (item["data"], a["completed_by"], a["updated_at"], "skipped" if a["was_cancelled"] else choice)
+                )
+        else:
+            choice = item["preference"][0]["selected"] if item.get("preference") else item.get("tie")
+            events.append((item, item["annotator"], item["updated_at"], choice))
+    reasons, good = [], []
+    for data, person, time, choice in events:
+        if choice == "skipped":
+            reasons.append("skipped")
+        elif choice is None:
+            reasons.append("no choice")
+        elif choice in {"left": 1, "right": 1, "tie": 1}:
+            good.append((time, person, data["prompt"], choice))
+        else:
+            reasons.append("unknown choice")
+    last = {(prompt, person): choice for _, person, prompt, choice in sorted(good)}
+    reasons += ["replaced"] * (len(good) - len(last))
+    rows, done = [], set()
+    for item in export:
+        data = item.get("data", item)
+        mine = [choice for (prompt, _), choice in last.items() if prompt == data["prompt"]]
+        if mine and data["prompt"] not in done:
+            done.add(data["prompt"])
+            one = sum({"left": 1.0, "tie": 0.5, "right": 0.0}[choice] for choice in mine)
+            rows.append([data["prompt"], data["answer1"], data["answer2"], one, len(mine) - one])
+    return [rows, {reason: reasons.count(reason) for reason in reasons}]
+
+
+def comparisons_by_table(export):
+    from collections import Counter
+
+    worth = {"left": (1, 0), "right": (0, 1), "tie": (0.5, 0.5)}
+    left_out, texts, said = Counter(), {}, {}
+    for item in export:
+        many = "annotations" in item
+        data = item["data"] if many else item
+        texts[data["prompt"]] = data["prompt"], data["answer1"], data["answer2"]
+        for a in item["annotations"] if many else [item]:
+            try:
+                if many:
+                    skipped, who, value = a["was_cancelled"], a["completed_by"], (a["result"] or [{}])[0].get("value")
+                    choice = None if value is None else value.get("selected") or value.get("choices", [""])[0]
+                else:
+                    skipped, who = False, a["annotator"]
+                    choice = a["tie"] if "tie" in a else a["preference"][0]["selected"]
+            except (KeyError, IndexError):
+                choice = None
+            if skipped:
+                left_out["skipped"] += 1
+            elif choice is None:
+                left_out["no choice"] += 1
+            elif choice not in worth:
+                left_out["unknown choice"] += 1
+            else:
+                said.setdefault(data["prompt"], {}).setdefault(who, {})[a["updated_at"]] = worth[choice]
+    rows = []
+    for prompt, three in texts.items():
+        counted = [times[max(times)] for times in said.get(prompt, {}).values()]
+        left_out["replaced"] += sum(len(times) - 1 for times in said.get(prompt, {}).values())
+        if counted:
+            rows.append((*three, sum(vote[0] for vote in counted), sum(vote[1] for vote in counted)))
+    return tuple(rows), dict(left_out)
+
+
+REASONS = ("skipped", "no choice", "unknown choice", "replaced")
+VOTES = {"left": (1.0, 0.0), "right": (0.0, 1.0), "tie": (0.5, 0.5)}
+
+
+def events(export):
+    """(texts, person, time, skipped, choice or None) of every annotation, in the order of the export."""
+    for item in export:
+        data = item.get("data", item)
+        texts = data["prompt"], data["answer1"], data["answer2"]
+        for one in item.get("annotations", [item]):
+            values = [result["value"] for result in one.get("result", [])] + one.get("preference", [])
+            choices = [value.get("selected") or value["choices"][0] for value in values]
+            choices += [one["tie"]] if "tie" in one else []
+            person = one["completed_by"] if "completed_by" in one else one["annotator"]
+            yield texts, person, one["updated_at"], one.get("was_cancelled", False), (choices or [None])[0]
+
+
+def by_person(labels):
+    """Of each person the latest label of a task."""
+    last = {}
+    for label in sorted(labels, key=lambda label: label[2]):
+        last[label[0], label[1]] = label
+    return list(last.values())
+
+
+def reason_of(skipped, choice):
+    if skipped:
+        return "skipped"
+    return "no choice" if choice is None else "" if choice in VOTES else "unknown choice"
+
+
+def variant(
+    reason=reason_of,
+    keep=by_person,
+    votes=VOTES.get,
+    tally=lambda one, two: (one, two),
+    rows_of=None,
+    count=lambda n: n,
+):
+    """In steps, each of which a wrong answer does in a way of its own."""
+
+    def answer(export):
+        export = list(export)
+        found, left_out = list(events(export)), dict.fromkeys(REASONS, 0)
+        for *_, skipped, choice in found:
+            if why := reason(skipped, choice):
+                left_out[why] += 1
+        good = [label for label in found if not reason(*label[3:])]
+        kept = keep(good)
+        left_out["replaced"] = len(good) - len(kept)
+        rows = []
+        every = dict.fromkeys((item.get("data", item)["prompt"]) for item in export)
+        for prompt in every:
+            mine = [votes(label[4]) for label in kept if label[0][0] == prompt]
+            if mine:
+                texts = next(label[0] for label in kept if label[0][0] == prompt)
+                rows.append((*texts, *tally(*map(sum, zip(*mine, strict=True)))))
+        return rows, {why: count(number) for why, number in left_out.items()}
+
+    return answer
+
+
+def listed_last(labels):
+    return list({label[:2]: label for label in labels}.values())
+
+
+def first_in_time(labels):
+    return listed_last(sorted(labels, key=lambda label: label[2], reverse=True))
+
+
+def one_a_task(labels):
+    return list({label[0]: label for label in sorted(labels, key=lambda label: label[2])}.values())
+
+
+def first_a_task(labels):
+    return list({label[0]: label for label in reversed(labels)}.values())[::-1]
+
+
+def majority(one, two):
+    return (1.0, 0.0) if one > two else (0.0, 1.0) if two > one else (0.5, 0.5)
+
+
+def shares(one, two):
+    return one / (one + two), two / (one + two)
+
+
+def a_row_a_label(export):
+    left_out = variant()(export)[1]
+    good = [label for label in events(export) if not reason_of(*label[3:])]
+    kept = by_person(good)
+    return [(*label[0], *VOTES[label[4]]) for label in good if label in kept], left_out
+
+
+def last_word_skipped(export):
+    """A later annotation of a person wipes out the earlier one, even when it is no label."""
+    found = list(events(export))
+    last = {label[:2]: label for label in sorted(found, key=lambda label: label[2])}
+    return variant(keep=lambda labels: [label for label in by_person(labels) if label in last.values()])(export)
+
+
+def empty_rows(export):
+    rows, left_out = variant()(export)
+    known = {row[0]: row for row in rows}
+    tasks = {}
+    for item in export:
+        data = item.get("data", item)
+        blank = data["prompt"], data["answer1"], data["answer2"], 0.0, 0.0
+        tasks[data["prompt"]] = known.get(data["prompt"], blank)
+    return list(tasks.values()), left_out
+
+
+def said(person, time, choice, skipped=False):
+    """An annotation in the form JSON. No choice: None."""
+    value = {"choices": ["tie"]} if choice == "tie" else {"selected": choice}
+    result = [] if choice is None else [{"from_name": "tie" if choice == "tie" else "preference", "value": value}]
+    stamp = f"2026-03-0{1 + time // 60}T10:{time % 60:02d}:00Z"
+    return {"completed_by": person, "updated_at": stamp, "was_cancelled": skipped, "result": result}
+
+
+def export_of(rng, groups):
+    """Tasks in the form JSON of lists (person, choice, skipped), whose times are as listed; shuffled."""
+    export = []
+    for place in rng.permutation(len(groups)):
+        number, times = int(rng.integers(1000, 10000)), sorted(rng.permutation(200)[: len(groups[place])].tolist())
+        data = {"prompt": f"post {place} {number}", "answer1": f"summary {number} a", "answer2": f"summary {number} b"}
+        annotations = [said(who, time, *rest) for time, (who, *rest) in zip(times, groups[place], strict=True)]
+        export.append({"data": data, "annotations": annotations})
+    return export
+
+
+def draw_people(rng):
+    """Each person labels a task once."""
+    side, other, again = (str(rng.choice(["left", "right"])) for _ in range(3))
+    nonsense = str(rng.choice(["banana", "none", "both", "LEFT"]))
+    groups = [
+        [(1, "left")],
+        [(2, "right")],
+        [(3, "tie")],
+        [],
+        [(1, nonsense)],
+        [(2, None)],
+        [(1, side, True), (3, other)],
+        [(1, again), (2, again)],
+        [(1, "left"), (2, "right"), (3, "left"), (4, "tie"), (5, None, True)],
+        [(1, "right"), (2, "tie"), (3, nonsense), (4, "right"), (5, "left", True)],
+    ]
+    return (export_of(rng, groups),)
+
+
+def draw_minds(rng):
+    """People change their minds; the later label may stand first."""
+    groups = [
+        [(1, "left"), (1, "right")],
+        [(2, "right"), (2, "left"), (3, "left")],
+        [(1, "left"), (1, "tie"), (2, "right"), (1, "right")],
+        [(3, "right"), (3, "left", True)],
+        [(3, "left"), (3, None)],
+        [(2, "tie"), (2, "banana"), (1, "left")],
+        [(4, "left")],
+    ]
+    export = export_of(rng, groups)
+    for task in export[::2]:
+        task["annotations"].reverse()
+    return (export,)
+
+
+def draw_min(rng):
+    """The form JSON_MIN: an item an annotation, those of one task apart, the newest of a task first."""
+    groups = [
+        [(1, "left"), (2, "right"), (3, "right")],
+        [(1, "tie"), (2, "left"), (1, "right")],
+        [(1, "banana")],
+        [(2, None), (3, "tie")],
+        [(1, "left"), (1, "right"), (2, "right")],
+        [(3, "right")],
+    ]
+    rows = []
+    for task in export_of(rng, groups):
+        for one in task["annotations"]:
+            row = {**task["data"], "annotator": one["completed_by"], "updated_at": one["updated_at"]}
+            value = one["result"][0]["value"] if one["result"] else {}
+            choice = {"preference": [value]} if "selected" in value else {"tie": "tie"} if value else {}
+            rows.append(row | choice)
+    rows.sort(key=lambda row: row["updated_at"], reverse=True)
+    return (rows,)
+
+
+def expected(export):
+    """By striking out: every annotation on one list, and from it what is skipped, empty, unknown, overtaken."""
+    table = []
+    for item in export:
+        if "data" in item:
+            where = tuple(item["data"][column] for column in ("prompt", "answer1", "answer2"))
+            for one in item["annotations"]:
+                values = [next(iter(result["value"].values())) for result in one["result"]]
+                word = ["tie" if value == ["tie"] else value for value in values]
+                table.append(
+                    (where, one["completed_by"], one["updated_at"], "skipped" if one["was_cancelled"] else word)
+                )
+        else:
+            where = tuple(item[column] for column in ("prompt", "answer1", "answer2"))
+            word = [chosen["selected"] for chosen in item.get("preference", [])] + (
+                [item["tie"]] if "tie" in item else []
+            )
+            table.append((where, item["annotator"], item["updated_at"], word))
+    skipped = [row for row in table if row[3] == "skipped"]
+    silent = [row for row in table if row[3] == []]
+    spoken = [row for row in table if row not in skipped and row not in silent]
+    unknown = [row for row in spoken if row[3][0] not in ("left", "right", "tie")]
+    labels = [row for row in spoken if row not in unknown]
+    overtaken = [a for a in labels if any(a[:2] == b[:2] and b[2] > a[2] for b in labels)]
+    counted = [row for row in labels if row not in overtaken]
+    texts = dict.fromkeys(row[0] for row in table)
+    rows = []
+    for where in texts:
+        words = [row[3][0] for row in counted if row[0] == where]
+        half = 0.5 * words.count("tie")
+        if words:
+            rows.append((*where, words.count("left") + half, words.count("right") + half))
+    counts = zip(REASONS, map(len, (skipped, silent, unknown, overtaken)), strict=True)
+    return rows, {reason: number for reason, number in counts if number}
+
+
+def agrees(got, known):
+    """Rows may be tuples or lists, and a reason that never occurred may be missing. Never raises."""
+    try:
+        (rows, left_out), (true_rows, true_left_out) = got, known
+        counts = {reason: number for reason, number in left_out.items() if not _same_number(number, 0)}
+        true_counts = {reason: number for reason, number in true_left_out.items() if number}
+        return (
+            len(rows) == len(true_rows)
+            and all(_same_row(row, true) for row, true in zip(rows, true_rows, strict=True))
+            and counts.keys() == true_counts.keys()
+            and all(_same_number(counts[reason], true_counts[reason]) for reason in counts)
+        )
+    except (TypeError, ValueError, AttributeError, RecursionError):
+        return False
+
+
+def _same_row(row, true):
+    row, true = tuple(row), tuple(true)
+    return len(row) == 5 and row[:3] == true[:3] and all_close(row[3:], true[3:])
+
+
+def _same_number(number, true):
+    return all_close((number,), (true,))
+
+
+def dressed(rows=list, row=tuple, both=tuple, left_out=dict):
+    """The model's answer with other containers."""
+
+    def answer(export):
+        found, counts = comparisons(export)
+        return both((rows(map(row, found)), left_out(counts)))
+
+    return answer
+
+
+RIGHT = {
+    "model": comparisons,
+    "by sorting, lists": comparisons_by_sorting,
+    "by a table": comparisons_by_table,
+    "by events": variant(),
+    "lists": dressed(row=list, both=list),
+    "a tuple of tuples": dressed(rows=tuple),
+    "whole numbers": dressed(row=lambda row: (*row[:3], *(int(v) if v == int(v) else v for v in row[3:]))),
+    "counts that occurred": dressed(left_out=lambda counts: {why: n for why, n in counts.items() if n}),
+    "counts as floats": dressed(left_out=lambda counts: {why: float(n) for why, n in counts.items()}),
+    "lists of lists": dressed(row=list, both=list, left_out=lambda counts: dict(reversed(list(counts.items())))),
+}
+
+QUESTION = Question(
+    name="hw2-comparisons",
+    title="From an export to votes",
+    stars=3,
+    minutes=35,
+    text=TEXT.strip(),
+    stub=STUB.strip(),
+    law=(
+        "One row a task with the votes of all its people, the latest label of each, a tie half for both; and each annotation "
+        "that is not kept is counted under one reason. Yours differ."
+    ),
+    expected=expected,
+    parts=(
+        Part("several people", 3, draw_people),
+        Part("second thoughts", 2, draw_minds),
+        Part("JSON_MIN", 1, draw_min),
+    ),
+    right=RIGHT,
+    wrong={
+        "right if not left": Wrong(
+            variant(
+                reason=lambda skipped, choice: "skipped" if skipped else "no choice" if choice is None else "",
+                votes=lambda choice: VOTES["left" if choice == "left" else "right"],
+            ),
+            'You read everything that is not "left" as right. There are ties, and choices that are none.',
+        ),
+        "ties left out": Wrong(
+            variant(reason=lambda skipped, choice: reason_of(skipped, "unknown" if choice == "tie" else choice)),
+            "You left the ties out. Somebody looked and found both equally good: half a vote for each.",
+        ),
+        "ties twice": Wrong(
+            variant(votes=lambda choice: (1.0, 1.0) if choice == "tie" else VOTES[choice]),
+            "You gave a whole vote to both answers of a tie. One person has one vote: half for each.",
+        ),
+        "skipped counted": Wrong(
+            variant(
+                reason=lambda skipped, choice: "skipped" if skipped and choice is None else reason_of(False, choice)
+            ),
+            "You counted annotations that were skipped: they can hold a result, from before the person gave up.",
+        ),
+        "first annotation only": Wrong(
+            variant(keep=first_a_task),
+            "You kept the first label of each task only. Several people labelled it, and each has a vote.",
+        ),
+        "one label a task": Wrong(
+            variant(keep=one_a_task),
+            "You kept the latest label of each task, whoever gave it. Only a label of the same person is replaced.",
+        ),
+        "majority": Wrong(
+            variant(tally=majority),
+            "You let the majority decide. Two against one is weaker evidence than three against none: return the votes.",
+        ),
+        "shares": Wrong(
+            variant(tally=shares),
+            "You returned shares of the votes. How many votes there were is then lost: return the votes.",
+        ),
+        "swapped": Wrong(
+            variant(votes=lambda choice: VOTES[choice][::-1]),
+            "The votes of the two answers are exchanged: left is a vote for answer1.",
+        ),
+        "a row a label": Wrong(
+            a_row_a_label,
+            "You made a row of each label. One row a task was asked for, with the votes of all its people.",
+        ),
+        "every label a vote": Wrong(
+            variant(keep=lambda labels: labels),
+            "A person who changed their mind has two votes in your rows. The later label replaces the earlier one.",
+        ),
+        "listed last": Wrong(
+            variant(keep=listed_last),
+            "You took the label that stands last in the export. The later one by `updated_at` counts, wherever it stands.",
+        ),
+        "first in time": Wrong(
+            variant(keep=first_in_time),
+            "You kept the first label of a person, by time. People change their minds: the later one counts.",
+        ),
+        "skip wipes out": Wrong(
+            last_word_skipped,
+            "A person's later annotation that was skipped or empty wiped out a good label of theirs. Only a label replaces a "
+            "label.",
+        ),
+        "empty rows": Wrong(
+            empty_rows,
+            "You have rows without a vote: a task of which nothing is kept gets no row.",
+        ),
+        "nothing counted": Wrong(
+            variant(count=lambda number: 0),
+            "Your rows are right. What was left out is not counted: a reader who does not count does not see what is lost.",
+        ),
+    },
+    agrees=agrees,
+)
