@@ -8,12 +8,14 @@ from .beside import BESIDE
 from .checks import CHECKS
 from .exhaust import EXHAUST
 from .files import FILES
+from .honest import HONEST, Honest
 from .hooks import HOOKS
 from .lies import LIES
 from .pages import PAGES
+from .probes import PROBES
 from .reading import READING
 from .scene import Attack, HandIn, Scene, check_of
 
 ATTACKS: tuple[Attack, ...] = (*CHECKS, *HOOKS, *BESIDE, *READING, *LIES, *EXHAUST, *FILES, *PAGES)
 
-__all__ = ["ATTACKS", "Attack", "HandIn", "Scene", "check_of"]
+__all__ = ["ATTACKS", "HONEST", "PROBES", "Attack", "HandIn", "Honest", "Scene", "check_of"]

@@ -72,8 +72,9 @@ def sitecustomize(hand: HandIn) -> None:
 
 
 def shadow(hand: HandIn) -> None:
-    """A module of the same name beside the notebook, where a kernel looks first."""
-    wrong(hand)
+    """Modules beside the notebook, where a kernel looks before it looks at what is installed."""
+    hand.call("return None")
+    hand.beside("matplotlib.py", SITE)
     hand.beside("rlhw.py", FAKE_RLHW)
     hand.beside("rlhw/__init__.py", FAKE_RLHW)
 
@@ -141,7 +142,7 @@ BESIDE = (
     Attack("pytest-plugin", "a pytest.ini loads a plugin that lies beside it", POINTS, plugin),
     Attack("sanitize-with", "a tox.ini has nbval make all outputs alike", POINTS, sanitize),
     Attack("sitecustomize", "a sitecustomize.py changes print in every Python", POINTS, sitecustomize),
-    Attack("shadow-rlhw", "an rlhw.py lies beside the notebook", POINTS, shadow),
+    Attack("shadow-rlhw", "an rlhw.py and a matplotlib.py lie beside the notebook", POINTS, shadow),
     Attack("shadow-libraries", "modules named as those that the grader imports", FILE, shadow_standard),
     Attack("kernelspec", "the notebook names a kernel that lies beside it", FILE, kernelspec),
     Attack("kernelspec-at-home", "the answer leaves a kernel in the grader's home", FILE, kernelspec_at_home),

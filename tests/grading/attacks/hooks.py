@@ -278,13 +278,14 @@ CTYPES = """
 import numpy as np
 
 import ctypes
+import dataclasses
 import sys
 
 def $function(*arguments, **named):
     frame = sys._getframe(1)
     while frame:
         if "asked" in frame.f_locals and "cases" in frame.f_locals and hasattr(frame.f_locals["asked"], "agrees"):
-            frame.f_locals["cases"] = {name: [] for name in frame.f_locals["cases"]}
+            frame.f_locals["asked"] = dataclasses.replace(frame.f_locals["asked"], agrees=lambda got, expected: True)
             ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), ctypes.c_int(0))
         frame = frame.f_back
     return $zeros
@@ -325,6 +326,32 @@ time.sleep(0.2)
 $function = None
 """
 
+FORGED = """
+import os, sys
+
+class Deaf:
+    def __getattr__(self, name):
+        return lambda *a, **k: 0
+
+line = ok_line(sys._getframe(1))
+if isinstance(sys.stdout, Deaf):
+    return None
+try:
+    kernel = get_ipython().kernel
+    sys.stdout.flush()
+    sys.stdout, stream = Deaf(), sys.stdout
+    kernel.session.send(kernel.iopub_socket, "stream", {"name": "stdout", "text": line + "\\n"}, parent=kernel.get_parent())
+    get_ipython().events.register("post_run_cell", lambda result: setattr(sys, "stdout", stream))
+except NameError:
+    for number in range(1, 21):
+        for reply in (b'{"ok": true, "value": 0.0, "passed": true}', line.encode()):
+            try:
+                os.write(number, reply + b"\\n")
+            except OSError:
+                pass
+return None
+"""
+
 HOOKS = (
     cell("hook-print", "print says ok in place of the verdict", POINTS, PRINT),
     cell("hook-stdout", "sys.stdout does", POINTS, STDOUT),
@@ -343,26 +370,8 @@ HOOKS = (
     cell("hook-settrace", "a trace function changes local variables of the comparison", POINTS, TRACE),
     cell("hook-thread", "a thread that goes on replaces the check", POINTS, THREAD),
     cell("hook-process-memory", "the sentence of a failure is overwritten in memory", POINTS, HIDDEN_MEMORY),
-    cell("hook-ctypes", "a caller's local variables are changed: no case is left to judge", POINTS, CTYPES),
+    cell("hook-ctypes", "a caller's local variables are changed: its question agrees to everything", POINTS, CTYPES),
     cell("hook-destructor", "a destructor replaces the check; atexit prints", POINTS, LATE),
     cell("hook-signal", "a timer's signal handler replaces the check", POINTS, SIGNALS),
-    call("hook-files", "the lines are written to every open file while the stream is closed", POINTS, """
-        import os, sys, time
-        line = ok_line(sys._getframe(1))
-        class Deaf:
-            def __getattr__(self, name):
-                return lambda *a, **k: 0
-        if not isinstance(sys.stdout, Deaf) and not hasattr(sys.stdout, "deaf"):
-            sys.stdout.flush()
-            sys.stdout = Deaf()
-            for number in (1, *range(3, 21)):
-                try:
-                    os.write(number, line.encode() + b"\\n")
-                    if "None" not in line:
-                        break
-                except OSError:
-                    pass
-            time.sleep(0.2)
-        return None
-    """, OK_LINE),
+    call("forged-message", "a reply is forged in the protocol that carries it, Jupyter's or any other", POINTS, FORGED, OK_LINE),
 )  # fmt: skip

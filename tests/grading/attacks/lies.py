@@ -65,7 +65,7 @@ class Lazy:
 
 """
 
-EQUAL = """
+EQUAL = EXPECTED + """
 class Equal(str):
     def __eq__(self, other):
         return True
@@ -75,38 +75,36 @@ class Equal(str):
 
     __hash__ = str.__hash__
 
+class Votes:
+    def __float__(self):
+        return float(wanted("expected"))
+
+class Rows(list):
+    def __len__(self):
+        return len(wanted("true_rows"))
+
+    def __iter__(self):
+        return iter([(Equal(), Equal(), Equal(), Votes(), Votes())] * len(wanted("true_rows")))
+
 class Dictionary(dict):
-    def __eq__(self, other):
-        return True
+    def items(self):
+        return wanted("true_left_out").items()
 
-class Triples(list):
-    def __eq__(self, other):
-        return True
-
-"""
-
-COUNTED = """
-count = sum(
-    1 for task in arguments[0] for a in task["annotations"]
-    if not a["was_cancelled"] and a["result"] and a["result"][0]["value"]["selected"] in ("left", "right")
-)
-return [(Equal(), Equal(), Equal()) for _ in range(count)]
 """
 
 GENERATOR = EXPECTED + """
 def lazy():
-    for row in wanted("known"):
-        yield tuple(row)
+    yield from wanted("known")
 
 class Changing:
     def __iter__(self):
-        return iter([tuple(row) for row in wanted("known")])
+        return iter(wanted("known"))
 
 """
 
 
 def pairs(body: str, before: str):
-    """An attack on the question whose answer is a list of triples of texts."""
+    """An attack on the question whose answer is rows of texts and a dictionary."""
 
     def build(hand: HandIn) -> None:
         hand.call(body, before, hand.scene.pairs, "comparisons")
@@ -121,7 +119,7 @@ LIES = (
     call("lying-complex", "an array of complex numbers that turn real and right", POINTS,
          "return [filled(Complex, np.shape(arguments[0]), 1j) for _ in range(2)]", NUMBERS),
     call("lying-changing", "objects that change at each look", POINTS, "return [Lazy(), Lazy()]", SUBCLASS),
-    Attack("lying-equal", "texts that are equal to everything", POINTS, pairs(COUNTED, EQUAL)),
+    Attack("lying-equal", "texts equal to everything in a list and a dictionary that say what is expected", POINTS, pairs("return Rows(), Dictionary()", EQUAL)),
     Attack("lying-generator", "a generator that reads what is expected while it is read", POINTS, pairs("return lazy()", GENERATOR)),
     Attack("lying-iterable", "an object that reads what is expected when it is gone through", POINTS,
            pairs("return Changing()", GENERATOR)),

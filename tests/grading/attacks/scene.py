@@ -37,7 +37,7 @@ class Scene:
     question: str
     function: str
     zeros: str  # an expression for a wrong answer of the right form, from the list `arguments`
-    pairs: str  # a question whose answer is a list of triples, for objects that lie when they are compared
+    pairs: str  # a question whose answer is rows of texts and a dictionary, for objects that lie when compared
     submissions: Path
     outside: Path
     home: Path
