@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import rlhw
 
@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
 
     _add_label(verbs)
+    _add_homework(verbs)
 
     cards = verbs.add_parser("cards", help="list the result cards, or print one")
     cards.add_argument("name", nargs="?", metavar="NAME")
@@ -88,6 +89,28 @@ def _add_label(verbs: argparse._SubParsersAction) -> None:
     back.add_argument("--out", required=True, metavar="LABELS.jsonl", help="gets one comparison a line")
     back.add_argument("--force", action="store_true", help="replace a file that is there")
     back.set_defaults(run=_label, action="import")
+
+
+def _add_homework(verbs: argparse._SubParsersAction) -> None:
+    homework = verbs.add_parser("homework", help="list the homework, build its notebooks, make Gradescope's autograder")
+    actions = homework.add_subparsers(required=True, metavar="ACTION")
+    actions.add_parser("list", help="the assignments, their points and minutes").set_defaults(
+        run=_homework, action="list"
+    )
+    build = actions.add_parser("build", help="write notebooks/homework, or every version into a folder")
+    build.add_argument("names", nargs="*", metavar="NAME", help="such as hw1; all by default")
+    build.add_argument("--out", metavar="FOLDER", help="gets student/, solution/ and grader/")
+    whose = build.add_mutually_exclusive_group()
+    whose.add_argument("--variant", metavar="HEX", default="", help="the versions of this variant")
+    whose.add_argument("--student", metavar="ID", help="the versions of this student; needs --secret")
+    whose.add_argument("--students", metavar="ROSTER", help="students/ too, a notebook for each line; needs --secret")
+    build.add_argument("--secret", metavar="FILE", help="the term's secret, which variants follow from")
+    build.set_defaults(run=_homework, action="build")
+    autograder = actions.add_parser("autograder", help="write the zip file that Gradescope wants")
+    autograder.add_argument("name", metavar="NAME", help="such as hw2")
+    autograder.add_argument("--out", metavar="FILE.zip", help="by default NAME_autograder.zip")
+    autograder.add_argument("--secret", metavar="FILE", help="the term's secret, from which the hidden inputs follow")
+    autograder.set_defaults(run=_homework, action="autograder")
 
 
 def _laws(arguments: argparse.Namespace) -> int:
@@ -138,6 +161,44 @@ def _label(arguments: argparse.Namespace) -> int:
     else:
         command.import_labels(arguments.export, arguments.out, force=arguments.force)
     return 0
+
+
+def _homework(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from rlhw.homework import command
+
+    if arguments.action == "autograder":
+        from rlhw.grading import autograder
+
+        return autograder.main(arguments.name, arguments.out, arguments.secret)
+    if arguments.action == "list":
+        lines = command.listing()
+    elif arguments.out is None:
+        if arguments.variant or arguments.student or arguments.students:
+            raise ValueError("a variant is nobody else's: say with --out which folder it goes to.")
+        lines = command.write_course(arguments.names)
+    else:
+        variant_of = _variants(arguments)
+        variant = variant_of(arguments.student) if arguments.student else arguments.variant
+        lines = command.write_versions(arguments.names, Path(arguments.out), variant)
+        if arguments.students:
+            students = command.roster(arguments.students)
+            lines += command.write_students(arguments.names, Path(arguments.out), students, variant_of)
+    print("\n".join(lines))
+    return 0
+
+
+def _variants(arguments: argparse.Namespace) -> Callable[[str], str]:
+    """Each student's variant, by the secret; one that is asked for without a secret is misuse."""
+    from rlhw.grading import inputs
+
+    if arguments.secret:
+        secret = inputs.read_secret(arguments.secret)
+        return lambda student: inputs.variant(secret, student)
+    if arguments.student or arguments.students:
+        raise ValueError("--student and --students need --secret: variants follow from it.")
+    return lambda student: ""
 
 
 def _cards(arguments: argparse.Namespace) -> int:

@@ -17,8 +17,9 @@ import pytest
 
 # Under this name a check's report carries which part of which notebook it judged: reports travel between processes.
 PROPERTY, SAID = "rlhw homework", "rlhw said"
-# Every homework notebook holds one of these. Whether it is one in truth is asked only then.
-SIGNS = re.compile(r"rlhw|#\s*answer:|<!--\s*answer:")
+# Every homework notebook holds one of these: our metadata, or the first line of an answer. Whether it is homework in
+# truth is asked only when it is collected.
+SIGNS = re.compile(r'"rlhw"\s*:\s*\{|#\s*answer:|<!--\s*answer:')
 OUTCOMES = pytest.StashKey[dict]()
 
 
@@ -33,10 +34,9 @@ def pytest_collect_file(file_path: Path) -> Iterator[None]:
     """Put our collector in the place of nbval's, for a notebook that is homework."""
     collectors = yield
     theirs = [found for found in collectors if type(found).__module__ == "nbval.plugin"]
-    restored = _restored(file_path) if theirs else None
-    if restored is None:
+    if not theirs or not _has_signs(file_path):
         return collectors
-    return [_collector(found, restored) if found in theirs else found for found in collectors]
+    return [_collector(found) if found in theirs else found for found in collectors]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -72,30 +72,24 @@ class Reports:
         outcome["said"] = properties.get(SAID, outcome["said"])
 
 
-def _restored(path: Path):
-    """The notebook with the assignment's checks. None when it is no homework, or unreadable: that nbval will say."""
+def _has_signs(path: Path) -> bool:
+    """Whether the file may be homework. One that cannot be read is nbval's to report."""
     try:
-        text = path.read_text(encoding="utf8")
-        notebook = json.loads(text) if SIGNS.search(text) else None
-    except (OSError, ValueError, RecursionError):
-        return None
-    if notebook is None:
-        return None
-    from rlhw.homework import restore
-
-    found = restore.recognize(notebook)
-    return restore.restore(notebook, *found) if found else None
+        return bool(SIGNS.search(path.read_text(encoding="utf8")))
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
-def _collector(found: pytest.File, restored) -> pytest.File:
+def _collector(found: pytest.File) -> pytest.File:
     """nbval's own collector, which is handed the restored notebook in place of the file's."""
-    import nbformat
     from nbval import plugin
-
-    notebook = nbformat.reads(json.dumps(restored.notebook), as_version=4)
 
     class HomeworkFile(plugin.IPyNbFile):
         def collect(self) -> list[pytest.Item]:
+            restored = _restored(self.path)
+            if restored is None:
+                return list(super().collect())
+            notebook = plugin.nbformat.reads(json.dumps(restored.notebook), as_version=4)
             with patch.object(plugin.nbformat, "read", lambda *_, **__: notebook):
                 items = list(super().collect())
             if self.nb is not notebook:
@@ -104,6 +98,18 @@ def _collector(found: pytest.File, restored) -> pytest.File:
             return items
 
     return HomeworkFile.from_parent(found.parent, path=found.path)
+
+
+def _restored(path: Path):
+    """The notebook with the assignment's checks; None when it is no homework, or no JSON, which nbval reports."""
+    from rlhw.homework import restore
+
+    try:
+        notebook = json.loads(path.read_text(encoding="utf8"))
+    except (ValueError, RecursionError):
+        return None
+    found = restore.recognize(notebook)
+    return restore.restore(notebook, *found) if found else None
 
 
 def _mark(items: list[pytest.Item], path: str, restored) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from rlhw.repository import address, first_code_cell, root_of, setup_cell
+from rlhw.repository import address, as_text, first_code_cell, is_homework, root_of, setup_cell
 
 WIDGETS = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -35,6 +35,8 @@ def verify(path: Path) -> list[str]:
         if notebook["nbformat"] != 4:
             return ["is not in notebook format 4: save it with a current Jupyter"]
         problems = [*_whole(notebook, path), *identifiers(notebook), *_setup(notebook, path)]
+        if is_homework(path):
+            return problems + list(_homework(notebook, path))
         for cell in notebook["cells"]:
             rules = (_code, _outputs, _images) if cell["cell_type"] == "code" else (_markdown,)
             problems += [f"cell {cell.get('id')}: {problem}" for rule in rules for problem in rule(cell)]
@@ -147,6 +149,25 @@ def _exercises(notebook: dict) -> Iterator[str]:
                 yield f"cell {cell.get('id')}: differs from rlhw.exercises.markdown({name!r}): copy that text here"
             if not re.search(rf"rlhw\.check\(\s*[\"']{re.escape(name)}[\"']", code):
                 yield f'cell {cell.get("id")}: no code cell calls rlhw.check("{name}", …)'
+
+
+def _homework(notebook: dict, path: Path) -> Iterator[str]:
+    """Homework holds stubs and no outputs, and nothing that its source in rlhw does not say."""
+    from rlhw import homework
+    from rlhw.homework import build
+
+    for cell in notebook["cells"]:
+        if cell.get("outputs") or cell.get("execution_count"):
+            yield f"cell {cell.get('id')}: was executed: run rlhw homework build"
+        if found := MACHINE_PATH.search(text := _text(cell["source"])):
+            yield f"cell {cell.get('id')}: names a path of this machine ({text[found.start() :][:40]!r})"
+        if cell["cell_type"] == "markdown":
+            yield from (f"cell {cell.get('id')}: {problem}" for problem in _markdown(cell))
+    name = notebook["metadata"].get("rlhw", {}).get("assignment")
+    if name not in homework.names():
+        yield f"says that it is the assignment {name!r}; there are: {', '.join(homework.names())}"
+    elif as_text(notebook) != as_text(build.student(homework.assignment(name), url=address(root_of(path)))):
+        yield f"is not what its source says: edit that, and run rlhw homework build {name}"
 
 
 def _executed_in_order(notebook: dict) -> Iterator[str]:

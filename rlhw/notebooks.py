@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -41,6 +41,8 @@ def execute(path: Path, threads: int = 1) -> bool:
     import nbformat
 
     path = Path(path)
+    if repository.is_homework(path):
+        raise NotebookError(f"{path}: is homework, which holds stubs and no outputs: run rlhw homework build")
     before = path.read_text(encoding="utf8")
     if problems := list(identifiers(json.loads(before))):
         raise NotebookError(f"{path}: {problems[0]}")
@@ -64,7 +66,7 @@ def execute(path: Path, threads: int = 1) -> bool:
 
 def main_execute(paths: Sequence[str | Path] = ()) -> int:
     """Execute and verify notebooks (all by default), a line each; 0 when all went well, 1 otherwise."""
-    failures, chosen = 0, _chosen(paths)
+    failures, chosen = 0, _chosen(paths, repository.executed_notebooks)
     for number, path in enumerate(chosen, start=1):
         print(f"[{number}/{len(chosen)}] {path} ", end="", flush=True)
         start = time.monotonic()
@@ -82,7 +84,7 @@ def main_execute(paths: Sequence[str | Path] = ()) -> int:
 def main_verify(paths: Sequence[str | Path] = ()) -> int:
     """Verify notebooks (all by default), a line each and one for every problem; 0 when there is none, 1 otherwise."""
     failures = 0
-    for path in _chosen(paths):
+    for path in _chosen(paths, repository.notebooks):
         problems = verify(path)
         print(f"{path} {'FAILED' if problems else 'ok'}")
         _print_problems(problems)
@@ -90,10 +92,10 @@ def main_verify(paths: Sequence[str | Path] = ()) -> int:
     return 1 if failures else 0
 
 
-def _chosen(paths: Sequence[str | Path]) -> list[Path]:
-    """The notebooks asked for, or all of the course that the current folder is in."""
+def _chosen(paths: Sequence[str | Path], default: Callable[[Path], list[Path]]) -> list[Path]:
+    """The notebooks asked for, or by default those of the course that the current folder is in."""
     here = Path.cwd()
-    chosen = [Path(path) for path in paths] or repository.notebooks(repository.root_of(here))
+    chosen = [Path(path) for path in paths] or default(repository.root_of(here))
     if missing := [str(path) for path in chosen if not path.is_file()]:
         raise FileNotFoundError(f"no such notebook: {', '.join(missing)}")
     if not chosen:

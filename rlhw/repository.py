@@ -84,8 +84,18 @@ def setup_cell(url: str, version: str = rlhw.__version__) -> str:
 
 
 def notebooks(root: Path) -> list[Path]:
-    """Every notebook of the course, in the order of its name."""
+    """Every notebook of the course, homework included, in the order of its name."""
     return sorted(path for path in root.glob("notebooks/**/*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+
+
+def executed_notebooks(root: Path) -> list[Path]:
+    """The notebooks that are executed and hold what they print: all but homework."""
+    return [path for path in notebooks(root) if not is_homework(path)]
+
+
+def is_homework(path: Path) -> bool:
+    """Whether a notebook is homework: it is built, with stubs and without outputs, and never executed in place."""
+    return path.parent.name == "homework"
 
 
 def set_repository(url: str, root: Path | None = None) -> list[Path]:

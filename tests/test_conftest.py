@@ -24,6 +24,14 @@ def test_without_the_hook_shapes_are_not_checked():
     assert "TypeCheckError" not in done.stderr
 
 
+def test_what_is_imported_too_early_is_named(request):
+    conftest = next(
+        plugin for plugin in request.config.pluginmanager.get_plugins() if hasattr(plugin, "WITHOUT_SHAPES")
+    )
+    assert conftest.too_early(["rlhw", "rlhw.nbval_plugin", "rlhwx", "numpy"]) == []
+    assert conftest.too_early(["rlhw", "rlhw.laws", "rlhw.bandits"]) == ["rlhw.bandits", "rlhw.laws"]
+
+
 def test_a_missing_tool_skips_at_home_and_fails_in_ci(monkeypatch, require):
     monkeypatch.delenv("CI", raising=False)
     with pytest.raises(pytest.skip.Exception, match="'no-such-tool' is missing: it plays the piano"):

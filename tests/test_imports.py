@@ -44,7 +44,7 @@ ARROWS = {
     "ppo_details": {"batches", "ppo", "reward_model", "training"},
     "grpo": {"batches", "logprobs", "rollouts", "ppo", "training"},
     "exercises": {"laws", "policy_gradient", "bandits"},
-    "homework": {"exercises", "repository", "preferences", "evaluation"},
+    "homework": {"rlhw", "exercises", "repository", "preferences", "evaluation"},
     "grading": {"laws", "exercises", "homework"},
     "mutants": {
         "laws",
@@ -57,9 +57,10 @@ ARROWS = {
         "exploration",
         "off_policy",
     },
-    "session": {"rlhw", "plots", "exercises"},
+    "session": {"rlhw", "plots", "exercises", "homework"},
     "repository": {"rlhw"},
-    "notebook_rules": {"repository", "exercises"},
+    "notebook_rules": {"repository", "exercises", "homework"},
+    "nbval_plugin": {"homework"},
     "notebooks": {"repository", "notebook_rules"},
     "cards": {"rlhw"},
     "clinic": {

@@ -88,23 +88,32 @@ def ours(thing: dict) -> dict:
 def answered(cell: dict, assignment: Assignment) -> str | None:
     """The name of the question or written question of this assignment that a cell answers; None if it answers none.
 
-    What a machine checks is answered in a code cell only.
+    Its metadata says so first, then its id, then its first line. What a machine checks is answered in a code cell only.
     """
+    cell_id = cell.get("id")
+    by_id = cell_id.removesuffix("-answer") if isinstance(cell_id, str) and cell_id.endswith("-answer") else None
+    *by_metadata, by_line = _claims(cell)
+    return _first_known([*by_metadata, by_id, by_line], cell, assignment)
+
+
+def marked(cell: dict, assignment: Assignment) -> bool:
+    """Whether a cell says in its metadata or first line that it answers this assignment.
+
+    Ids do not count here: the chapters ask some of the same questions, and their cells have ids of the same form.
+    """
+    return _first_known(_claims(cell), cell, assignment) is not None
+
+
+def _claims(cell: dict) -> list[object]:
+    """What a cell says it answers in its metadata, twice, and in its first line."""
+    first = FIRST_LINE.fullmatch(source(cell).split("\n", 1)[0])
+    return [ours(cell).get(ANSWER), ours(cell).get(WRITTEN), (first[1] or first[2]) if first else None]
+
+
+def _first_known(claims: list[object], cell: dict, assignment: Assignment) -> str | None:
     asked, people = {item.question for item in assignment.asked}, {item.name for item in assignment.written}
     known = asked | people if cell.get("cell_type") == "code" else people
-    return next((name for name in _names(cell) if name in known), None)
-
-
-def _names(cell: dict) -> list[str]:
-    """What a cell says it answers: its metadata first, then its id, then its first line."""
-    cell_id, first = cell.get("id"), FIRST_LINE.fullmatch(source(cell).split("\n", 1)[0])
-    found = [
-        ours(cell).get(ANSWER),
-        ours(cell).get(WRITTEN),
-        cell_id.removesuffix("-answer") if isinstance(cell_id, str) and cell_id.endswith("-answer") else None,
-        (first[1] or first[2]) if first else None,
-    ]
-    return [name for name in found if isinstance(name, str)]
+    return next((name for name in claims if isinstance(name, str) and name in known), None)
 
 
 def _quoted(text: str) -> str:

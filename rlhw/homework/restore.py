@@ -47,14 +47,14 @@ class Restored:
 def recognize(notebook: object) -> tuple[Assignment, str] | None:
     """The assignment and variant that a notebook belongs to; None for one that is no homework.
 
-    Its metadata says so; where an editor has dropped it, its answer cells do.
+    Its metadata says so; where an editor has dropped it, its answer cells do, by metadata or first line.
     """
     found = _cells(notebook)
     said = cells.ours(notebook) if isinstance(notebook, dict) else {}
     name = said.get("assignment")
     if name not in homework.names():
         # Most of its answer cells decide: one may have been copied here from another homework.
-        counts = {known: _answers(found, homework.assignment(known)) for known in homework.names()}
+        counts = {known: _marked(found, homework.assignment(known)) for known in homework.names()}
         name = max(counts, key=counts.get)
         if not counts[name]:
             return None
@@ -114,8 +114,8 @@ def _asked(cell: dict, assignment: Assignment) -> str | None:
     return cells.answered(cell, assignment) if cell.get("cell_type") == "code" else None
 
 
-def _answers(found: list[dict], assignment: Assignment) -> int:
-    return sum(cells.answered(cell, assignment) is not None for cell in found)
+def _marked(found: list[dict], assignment: Assignment) -> int:
+    return sum(cells.marked(cell, assignment) for cell in found)
 
 
 def _variant(said: object, found: list[dict]) -> str:

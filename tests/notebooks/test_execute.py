@@ -12,7 +12,7 @@ from rlhw import notebooks, repository
 from rlhw.notebook_rules import WIDGETS
 
 ROOT = Path(__file__).parents[2]
-REAL = repository.notebooks(ROOT)
+REAL = repository.executed_notebooks(ROOT)
 
 
 @pytest.fixture(scope="module")

@@ -130,7 +130,7 @@ def test_a_notebook_that_shows_nothing_would_be_noticed(course, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("path", repository.notebooks(ROOT), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", repository.executed_notebooks(ROOT), ids=lambda path: path.name)
 def test_each_notebook_fails_with_a_wrong_library(path, tmp_path, record_property):
     """That each passes with the right one `make test` shows; that a copy of the library is as good, the test below."""
     assert EDITS.get(path.name), f"add an edit of the library that {path.name} must notice"
