@@ -46,7 +46,7 @@ class Labels:
 
 @lru_cache(maxsize=8)
 def read(text: str) -> Labels:
-    """The labels of a text, blank lines passed over. ValueError only where it is longer than 1,000,000 characters or 5,000 lines."""
+    """The labels of a text, blank lines passed over. ValueError only for more than a million characters or 5,000 lines."""
     lines = [line for line in text.split("\n") if line.strip()] if len(text) <= MOST_CHARACTERS else []
     if len(text) > MOST_CHARACTERS or len(lines) > MOST_LINES:
         raise ValueError(f"labels must have at most {MOST_CHARACTERS:,} characters and {MOST_LINES:,} lines.")
