@@ -17,7 +17,8 @@ from markdown_it import MarkdownIt
 from benchmarks.attack_fence import MOST_BYTES, fenced
 from benchmarks.attack_scene import Canaries, environment, leaks, numbers_of, set_up
 from rlhw import exercises
-from tests.grading.attacks import Attack, Scene, check_of, scene as kinds
+from tests.grading.attacks import Attack, Scene, check_of
+from tests.grading.attacks import scene as kinds
 
 LIMIT, GRACE = 40, 3
 LARGE = 100 << 20
@@ -62,7 +63,10 @@ def gain(attack: Attack, root: Path, assignment: str) -> str:
         *(both if attack.gain == kinds.DENIAL else alone),
     ]  # fmt: skip
     # `python -m` would put the folder first on the path; the command `pytest` does not.
-    command[1:3] = ["-c", "import sys; sys.path.pop(0) if sys.path[0] == '' else 0; import pytest; sys.exit(pytest.main(sys.argv[1:]))"]
+    command[1:3] = [
+        "-c",
+        "import sys; sys.path.pop(0) if sys.path[0] == '' else 0; import pytest; sys.exit(pytest.main(sys.argv[1:]))",
+    ]
     cwd = scene.submissions if attack.gain == kinds.DENIAL else folder
     archive = scene.submissions / f"{attack.student or attack.name}.zip"
     if archive.is_file():
@@ -74,7 +78,9 @@ def gain(attack: Attack, root: Path, assignment: str) -> str:
     }  # fmt: skip
     seen = fenced(job, root / "seen.json")
     changed = not scene.victim_file.is_file() or scene.victim_file.read_bytes() != before
-    report = Report(attack, scene, folder, seen, output.read_bytes(), _cases(junit), changed, list(asdict(canaries).values()))
+    report = Report(
+        attack, scene, folder, seen, output.read_bytes(), _cases(junit), changed, list(asdict(canaries).values())
+    )
     return getattr(report, attack.gain)()
 
 
@@ -99,7 +105,9 @@ def _cases(junit: Path) -> list[tuple[str, str]] | None:
         tests = list(ElementTree.parse(junit).iter("testcase"))
     except (OSError, ElementTree.ParseError):
         return None
-    return [(test.get("classname", ""), test[0].tag if len(test) and test[0].tag in FAILED else "passed") for test in tests]
+    return [
+        (test.get("classname", ""), test[0].tag if len(test) and test[0].tag in FAILED else "passed") for test in tests
+    ]
 
 
 FAILED = ("failure", "error", "skipped")
@@ -108,7 +116,7 @@ FAILED = ("failure", "error", "skipped")
 class Report:
     """What one plain run left; one method for each thing that an attack may be after."""
 
-    def __init__(self, attack, scene, folder, seen, output, cases, changed, canaries):  # noqa: PLR0913
+    def __init__(self, attack, scene, folder, seen, output, cases, changed, canaries):
         self.attack, self.scene, self.folder, self.seen, self.output = attack, scene, folder, seen, output
         self.cases, self.changed, self.canaries = cases, changed, canaries
 
@@ -128,7 +136,9 @@ class Report:
         code = [cell for cell in cells if cell["cell_type"] == "code"]
         if self.cases is None or len(code) != len(self.cases):
             return ""
-        earned = sum(points.get(check_of(cell), 0) for cell, (_, how) in zip(code, self.cases, strict=True) if how == "passed")
+        earned = sum(
+            points.get(check_of(cell), 0) for cell, (_, how) in zip(code, self.cases, strict=True) if how == "passed"
+        )
         return f"{earned} points" if earned else ""
 
     def leak(self) -> str:
@@ -146,7 +156,11 @@ class Report:
         return "a file written" if written else "another submission changed" if self.changed else ""
 
     def disk(self) -> str:
-        size = sum(path.stat().st_size for path in self.folder.parents[1].rglob("*") if path.is_file() and not path.is_symlink())
+        size = sum(
+            path.stat().st_size
+            for path in self.folder.parents[1].rglob("*")
+            if path.is_file() and not path.is_symlink()
+        )
         size = max(size, self.seen["tmp_bytes"])
         return f"{size >> 20} MB written" if size > LARGE else ""
 

@@ -50,7 +50,11 @@ def target(notebook: dict, preferred: str) -> tuple[str, str]:
     found = {}
     for cell in notebook["cells"]:
         question = cell["metadata"].get("rlhw", {}).get("answer")
-        functions = [node.name for node in ast.parse(cell["source"]).body if isinstance(node, ast.FunctionDef)] if question else []
+        functions = (
+            [node.name for node in ast.parse(cell["source"]).body if isinstance(node, ast.FunctionDef)]
+            if question
+            else []
+        )
         if functions:
             found[question] = functions[0]
     question = preferred if preferred in found else list(found)[-1]

@@ -61,7 +61,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.attacks", description=__doc__.split("\n")[0])
-    parser.add_argument("--only", nargs="+", metavar="NAME", default=[], help="these attacks, and all honest submissions")
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", default=[], help="these attacks, and all honest submissions"
+    )
     parser.add_argument("--column", choices=("both", "plain", "ours"), default="both")
     parser.add_argument("--assignment", default="hw2")
     parser.add_argument("--scratch", default=None, help="where the folders are made (default: the system's)")
@@ -106,10 +108,12 @@ def state_of(assignment: str) -> str:
     return digest.hexdigest()
 
 
-def told(attacks, probes, plain, ours, faults, short) -> list[str]:  # noqa: PLR0913
+def told(attacks, probes, plain, ours, faults, short) -> list[str]:
     """Print the table and return the names of what got through."""
     for attack in attacks:
-        print(f"{attack.name:24} {attack.tries}: plain {plain[attack.name] or 'nothing'}, ours {ours.get(attack.name) or '0'}")
+        print(
+            f"{attack.name:24} {attack.tries}: plain {plain[attack.name] or 'nothing'}, ours {ours.get(attack.name) or '0'}"
+        )
     for probe in probes:
         if ours.get(probe.name):
             print(f"{probe.name:24} {probe.tries}: ours {ours[probe.name]}")
@@ -125,9 +129,13 @@ def card(plain: dict[str, str], gained: int, full: int, probes: int, seconds: fl
     """Write the card; a bad number stays on it."""
     count = sum(map(bool, plain.values()))
     metrics = {
-        "attacks": cards.metric("attacks that gain something under plain nbval", count, unit="1", bound=f">= {LEAST}", met=count >= LEAST),
+        "attacks": cards.metric(
+            "attacks that gain something under plain nbval", count, unit="1", bound=f">= {LEAST}", met=count >= LEAST
+        ),
         "idle": cards.metric("attacks that gain nothing there", len(plain) - count, unit="1", bound="0", met=count == len(plain)),
-        "gained": cards.metric("gains under rlhw grade, probes and the run as a whole included", gained, unit="1", bound="0", met=not gained),
+        "gained": cards.metric(
+            "gains under rlhw grade, probes and the run as a whole included", gained, unit="1", bound="0", met=not gained
+        ),
         "probes": cards.metric("further probes of the grader, without a counterpart in plain nbval", probes, unit="1"),
         "honest": cards.metric(
             "honest submissions that got exactly their points", full, unit="1", bound=f"all {len(HONEST)}", met=full == len(HONEST)

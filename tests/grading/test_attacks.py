@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmarks.attack_scene import Canaries, disguises, leaks, set_up
 
+from benchmarks.attack_scene import Canaries, disguises, leaks, set_up
 from tests.grading.attacks import ATTACKS, HONEST, PROBES, check_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +49,11 @@ def test_no_attack_holds_a_right_answer(scene, tmp_path):
         except (ValueError, RecursionError, TypeError):
             continue
         sources = [cell.get("source") for cell in cells if isinstance(cell, dict)]
-        machine = {source for name, source in solved.items() if any(check_of(c)[:1] == (name[:-7],) for c in scene.notebook["cells"])}
+        machine = {
+            source
+            for name, source in solved.items()
+            if any(check_of(c)[:1] == (name[:-7],) for c in scene.notebook["cells"])
+        }
         assert not machine & {source for source in sources if isinstance(source, str)}, attack.name
 
 
@@ -82,7 +86,16 @@ def test_a_handful_gains_nothing(require, tmp_path):
     require("unshare", "the attacks run behind a fence of namespaces")
     from benchmarks import attack_ours
 
-    names = ("check-edited", "check-saved", "hook-numpy", "conftest", "answer-imported", "read-environment", "symlink", "network")
+    names = (
+        "check-edited",
+        "check-saved",
+        "hook-numpy",
+        "conftest",
+        "answer-imported",
+        "read-environment",
+        "symlink",
+        "network",
+    )
     chosen = [attack for attack in ATTACKS if attack.name in names]
     honest = [entry for entry in HONEST if entry.name == "partly-hw2-gae"]
     graded = attack_ours.grade(tmp_path / "ours", "hw2", [*chosen, *honest])

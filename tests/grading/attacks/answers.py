@@ -32,7 +32,7 @@ def gae(rewards, values, final_values, ended, mask, gamma, lam):
             back[n, t] = out[n, t] + values[n, t]
     return [out, back]
 ''',
-    "hw2-shaped-rewards": '''
+    "hw2-shaped-rewards": """
 def shaped_rewards(scores, human_scores, ended, logprobs, ref_logprobs, mask, beta, cut_reward):
     shaped = []
     for n in range(len(scores)):
@@ -43,8 +43,8 @@ def shaped_rewards(scores, human_scores, ended, logprobs, ref_logprobs, mask, be
             row[-1] += scores[n, k] - human_scores[n] if ended[n, k] else cut_reward
             shaped[n].append(row + [0.0] * (mask.shape[2] - length))
     return shaped
-''',
-    "hw2-clipped-loss": '''
+""",
+    "hw2-clipped-loss": """
 def clipped_loss(logprobs, old_logprobs, advantages, mask, clip):
     number = mask.sum()
     new, old, a = (np.where(mask, x, 0.0) for x in (logprobs, old_logprobs, advantages))
@@ -53,8 +53,8 @@ def clipped_loss(logprobs, old_logprobs, advantages, mask, clip):
     bound = np.where(a > 0, 1 + clip, 1 - clip)
     surrogate = np.where(clipped, bound, ratio) * a
     return -surrogate.sum() / number, np.where(clipped, 0.0, -ratio * a / number)
-''',
-    "hw2-dpo-loss": '''
+""",
+    "hw2-dpo-loss": """
 def dpo_loss(chosen, rejected, ref_chosen, ref_rejected, beta, smoothing):
     margin = beta * ((chosen - ref_chosen) - (rejected - ref_rejected))
     losses = np.logaddexp(0, -margin) + smoothing * margin
@@ -62,7 +62,7 @@ def dpo_loss(chosen, rejected, ref_chosen, ref_rejected, beta, smoothing):
         p = 0.5 * (1 + np.tanh(margin / 2))
     slope = beta * (p - (1 - smoothing)) / len(margin)
     return losses.mean(), slope, -slope
-''',
+""",
 }
 
 # Question: the parts that are lost, and the answer.

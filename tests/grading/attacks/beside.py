@@ -28,7 +28,8 @@ import builtins
 import re
 
 say = builtins.print
-builtins.print = lambda *words, **more: say(*(re.sub(r": (not yet|no answer).*", ": ok", str(w), flags=re.S) for w in words), **more)
+rosy = lambda word: re.sub(r": (not yet|no answer).*", ": ok", str(word), flags=re.S)
+builtins.print = lambda *words, **more: say(*map(rosy, words), **more)
 """
 
 
@@ -84,7 +85,9 @@ def shadow_standard(hand: HandIn) -> None:
     wrong(hand)
     for name in ("nbval", "pytest", "json", "numpy", "tqdm", "ipykernel", "IPython", "trusted"):
         hand.beside(f"{name}.py", "open(r'$mark', 'w').write('beside')\n")
-    hand.beside("conftest.py", "import sys\nsys.path.insert(0, r'$folder')\nsys.modules.pop('tqdm', None)\nimport tqdm\n")
+    hand.beside(
+        "conftest.py", "import sys\nsys.path.insert(0, r'$folder')\nsys.modules.pop('tqdm', None)\nimport tqdm\n"
+    )
 
 
 def kernelspec(hand: HandIn) -> None:
@@ -113,7 +116,10 @@ def exits(hand: HandIn) -> None:
 
 def ignores_the_others(hand: HandIn) -> None:
     wrong(hand)
-    hand.beside("conftest.py", "def pytest_collection_modifyitems(items):\n    items[:] = [x for x in items if '$slug' in str(x.path)]\n")
+    hand.beside(
+        "conftest.py",
+        "def pytest_collection_modifyitems(items):\n    items[:] = [x for x in items if '$slug' in str(x.path)]\n",
+    )
 
 
 def kernelspec_at_home(hand: HandIn) -> None:

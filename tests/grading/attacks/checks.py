@@ -17,7 +17,9 @@ def edited(hand: HandIn) -> None:
 def edited_answer_beside(hand: HandIn) -> None:
     """The call stays as it was; the line before it hands over something else."""
     for cell in hand.checks():
-        cell["source"] = f"import builtins; rlhw.check = lambda n, a, p='', **k: print(f'{{n}}, {{p}}: ok')\n{cell['source']}"
+        cell["source"] = (
+            f"import builtins; rlhw.check = lambda n, a, p='', **k: print(f'{{n}}, {{p}}: ok')\n{cell['source']}"
+        )
 
 
 def removed(hand: HandIn) -> None:

@@ -26,7 +26,9 @@ daemon()
 $function = None
 """
 
-HOLDS_THE_PIPE = START + """
+HOLDS_THE_PIPE = (
+    START
+    + """
 import os
 
 def $function(*arguments, **named):
@@ -36,6 +38,7 @@ def $function(*arguments, **named):
         os.execv("/bin/sleep", ["$token-$slug", "60"])
     return 0.0
 """
+)
 
 FORK_BOMB = """
 import os
@@ -88,7 +91,9 @@ for folder in (".", r"$outside", tempfile.gettempdir(), "/tmp", "/dev/shm", "/va
 $function = None
 """
 
-INTERRUPTED = START + """
+INTERRUPTED = (
+    START
+    + """
 import time
 
 started()
@@ -99,8 +104,11 @@ while True:
     except BaseException:
         pass
 """
+)
 
-DEAF = START + """
+DEAF = (
+    START
+    + """
 import signal
 import time
 
@@ -110,8 +118,11 @@ started()
 while True:
     time.sleep(1)
 """
+)
 
-DESTRUCTOR = START + """
+DESTRUCTOR = (
+    START
+    + """
 class Last:
     def __del__(self):
         started()
@@ -122,15 +133,21 @@ last = Last()
 del last
 $function = None
 """
+)
 
-BACKTRACKING = START + """
+BACKTRACKING = (
+    START
+    + """
 import re
 
 started()
 re.match("(a|a)*b", "a" * 60)
 """
+)
 
-CLOSES = START + """
+CLOSES = (
+    START
+    + """
 import os
 
 def $function(*arguments, **named):
@@ -143,8 +160,11 @@ def $function(*arguments, **named):
     os.closerange(0, 3)
     return 0.0
 """
+)
 
-STOPS_ITS_PARENT = START + """
+STOPS_ITS_PARENT = (
+    START
+    + """
 import os
 import signal
 
@@ -153,6 +173,7 @@ for number in (os.getppid(), os.getpid()):
     os.kill(number, signal.SIGSTOP)
 $function = None
 """
+)
 
 KILLS_ITS_PARENT = """
 import os

@@ -44,6 +44,9 @@ def every(value, change):
         return change([every(entry, change) for entry in value])
     return change(value)
 
+def counts(value):
+    return isinstance(value, list) and bool(value) and all(isinstance(entry, int) for entry in value)
+
 def rewritten(line, change):
     try:
         return json.dumps(every(json.loads(line), change)).encode() + b"\\n"
@@ -69,9 +72,9 @@ CHANGES = {
     "deep": ("each list is a hundred thousand lists deep", DENIAL,
              "send(line.replace(b'[', b'[' * 100000, 1).replace(b']', b']' * 100000, 1))"),
     "shapes": ("each list of whole numbers says a trillion", MEMORY,
-               "send(rewritten(line, lambda v: [1 << 40] * len(v) if isinstance(v, list) and v and all(isinstance(x, int) for x in v) else v))"),
+               "send(rewritten(line, lambda v: [1 << 40] * len(v) if counts(v) else v))"),
     "shapes-negative": ("each list of whole numbers says -1", DENIAL,
-                        "send(rewritten(line, lambda v: [-1, 0] if isinstance(v, list) and v and all(isinstance(x, int) for x in v) else v))"),
+                        "send(rewritten(line, lambda v: [-1, 0] if counts(v) else v))"),
     "types": ("each name of a type is another one", DENIAL,
               "send(rewritten(line, lambda v: 'object' if v in ('float64', 'f8', '<f8', 'float') else v))"),
     "types-huge": ("each name of a type is one of 2 GB", MEMORY,
@@ -80,7 +83,8 @@ CHANGES = {
               "send(rewritten(line, lambda v: {'a': [v]} if isinstance(v, (int, float, list)) else v))"),
     "surrogates": ("each text holds half a character", DENIAL,
                    "send(rewritten(line, lambda v: v + '\\ud800\\x00\\x1b[31m' if isinstance(v, str) else v))"),
-    "doubled-keys": ("each key stands twice", POINTS, "send(line.replace(b'{', b'{\"value\": 1, \"value\": 2, \"nonce\": 0, ', 1))"),
+    "doubled-keys": ("each key stands twice", POINTS,
+                     "send(line.replace(b'{', b'{\"value\": 1, \"value\": 2, \"nonce\": 0, ', 1))"),
     "not-utf8": ("bytes that are no text", DENIAL, "send(b'\\xff\\xfe' + line)"),
     "no-json": ("words", DENIAL, "send(b'yes, it is right\\n')"),
     "empty-lines": ("a million empty lines before each reply", DENIAL, "send(b'\\n' * 1000000)\n    send(line)"),

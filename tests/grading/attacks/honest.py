@@ -11,7 +11,6 @@ from textwrap import dedent
 from .answers import ANOTHER_WAY, WRONG_IN_PART
 from .scene import HandIn, Scene, check_of
 
-
 TARGET = "hw2-gae"
 
 
@@ -114,7 +113,13 @@ def cells_of_his_own(hand: HandIn) -> None:
     cells = []
     for number, cell in enumerate(hand.notebook["cells"]):
         cells.append(cell)
-        texts = ["%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])", "1 / 0", "for x in", "!ls", "input('?')"]
+        texts = [
+            "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])",
+            "1 / 0",
+            "for x in",
+            "!ls",
+            "input('?')",
+        ]
         own = {"cell_type": "code", "id": f"own-{number}", "metadata": {}, "outputs": [], "execution_count": None}
         cells.append(own | {"source": texts[number % len(texts)]})
     hand.notebook["cells"] = cells
@@ -135,9 +140,16 @@ def from_colab(hand: HandIn) -> None:
     """Ids go into the metadata, ours are lost, outputs and a Colab kernel are there; only the first lines say what is what."""
     for number, cell in enumerate(hand.notebook["cells"]):
         del cell["id"]
-        cell["metadata"] = {"id": f"aB3_{number}", "colab": {"base_uri": "https://localhost:8080/"}, "executionInfo": {"status": "ok"}}
+        cell["metadata"] = {
+            "id": f"aB3_{number}",
+            "colab": {"base_uri": "https://localhost:8080/"},
+            "executionInfo": {"status": "ok"},
+        }
         cell["source"] = cell["source"].splitlines(keepends=True)
-    hand.notebook["metadata"] |= {"colab": {"provenance": []}, "kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    hand.notebook["metadata"] |= {
+        "colab": {"provenance": []},
+        "kernelspec": {"name": "python3", "display_name": "Python 3"},
+    }
     hand.notebook |= {"nbformat": 4, "nbformat_minor": 0}
 
 
@@ -148,7 +160,9 @@ def from_vscode(hand: HandIn) -> None:
         cell["source"] = [line + "\n" for line in cell["source"].split("\n")]
         if cell["cell_type"] == "code":
             cell["outputs"] = [{"output_type": "stream", "name": "stderr", "text": ["a warning\n"]}]
-    hand.notebook["metadata"] |= {"kernelspec": {"name": "rlhw-env", "display_name": ".venv (3.12.4)", "language": "python"}}
+    hand.notebook["metadata"] |= {
+        "kernelspec": {"name": "rlhw-env", "display_name": ".venv (3.12.4)", "language": "python"}
+    }
 
 
 def windows_lines(hand: HandIn) -> None:
@@ -158,7 +172,9 @@ def windows_lines(hand: HandIn) -> None:
 
 def answered_twice(hand: HandIn) -> None:
     """An older answer was copied and kept above: the last one counts."""
-    number, cell = next((n, c) for n, c in enumerate(hand.notebook["cells"]) if c["id"] == f"{hand.scene.question}-answer")
+    number, cell = next(
+        (n, c) for n, c in enumerate(hand.notebook["cells"]) if c["id"] == f"{hand.scene.question}-answer"
+    )
     older = copy.deepcopy(cell) | {"source": f"# answer: {hand.scene.question}\n{hand.scene.function} = None"}
     hand.notebook["cells"].insert(number, older)
 

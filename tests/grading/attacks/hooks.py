@@ -22,7 +22,8 @@ import builtins
 import re
 
 say = builtins.print
-builtins.print = lambda *words, **more: say(*(re.sub(r": (not yet|no answer).*", ": ok", str(w), flags=re.S) for w in words), **more)
+rosy = lambda word: re.sub(r": (not yet|no answer).*", ": ok", str(word), flags=re.S)
+builtins.print = lambda *words, **more: say(*map(rosy, words), **more)
 $function = None
 """
 
@@ -126,7 +127,9 @@ def $function(*arguments, **named):
     return $zeros
 """
 
-TRACEBACK = OK_LINE + """
+TRACEBACK = (
+    OK_LINE
+    + """
 try:
     shell = get_ipython()
     shell.showtraceback = shell._showtraceback = lambda *a, **k: print(ok_line())
@@ -136,8 +139,11 @@ except NameError:
 def $function(*arguments, **named):
     raise KeyboardInterrupt
 """
+)
 
-EXCEPTHOOK = OK_LINE + """
+EXCEPTHOOK = (
+    OK_LINE
+    + """
 import sys
 import traceback
 
@@ -154,6 +160,7 @@ class Leave(BaseException):
 def $function(*arguments, **named):
     raise Leave
 """
+)
 
 TRANSFORMER = """
 import re

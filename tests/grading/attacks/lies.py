@@ -17,15 +17,20 @@ def wanted(*names):
     return None
 """
 
-ARRAY = EXPECTED + """
+ARRAY = (
+    EXPECTED
+    + """
 class Lie:
     def __array__(self, dtype=None, copy=None):
         found = wanted("expected")
         return np.zeros(1) if found is None else np.array(found, dtype=float)
 
 """
+)
 
-NUMBERS = EXPECTED + """
+NUMBERS = (
+    EXPECTED
+    + """
 class NonFinite(float):
     place = 0
     def __float__(self):
@@ -48,8 +53,11 @@ def filled(kind, shape, start):
     return array
 
 """
+)
 
-SUBCLASS = EXPECTED + """
+SUBCLASS = (
+    EXPECTED
+    + """
 class Looks(np.ndarray):
     def __array_ufunc__(self, *arguments, **named):
         return np.zeros(1)
@@ -64,8 +72,11 @@ class Lazy:
         return np.array(found if self.looks % 2 else 0.0, dtype=float)
 
 """
+)
 
-EQUAL = EXPECTED + """
+EQUAL = (
+    EXPECTED
+    + """
 class Equal(str):
     def __eq__(self, other):
         return True
@@ -91,8 +102,11 @@ class Dictionary(dict):
         return wanted("true_left_out").items()
 
 """
+)
 
-GENERATOR = EXPECTED + """
+GENERATOR = (
+    EXPECTED
+    + """
 def lazy():
     yield from wanted("known")
 
@@ -101,6 +115,7 @@ class Changing:
         return iter(wanted("known"))
 
 """
+)
 
 
 def pairs(body: str, before: str):
@@ -119,8 +134,10 @@ LIES = (
     call("lying-complex", "an array of complex numbers that turn real and right", POINTS,
          "return [filled(Complex, np.shape(arguments[0]), 1j) for _ in range(2)]", NUMBERS),
     call("lying-changing", "objects that change at each look", POINTS, "return [Lazy(), Lazy()]", SUBCLASS),
-    Attack("lying-equal", "texts equal to everything in a list and a dictionary that say what is expected", POINTS, pairs("return Rows(), Dictionary()", EQUAL)),
-    Attack("lying-generator", "a generator that reads what is expected while it is read", POINTS, pairs("return lazy()", GENERATOR)),
+    Attack("lying-equal", "texts equal to everything, in a list and a dictionary that say what is expected", POINTS,
+           pairs("return Rows(), Dictionary()", EQUAL)),
+    Attack("lying-generator", "a generator that reads what is expected while it is read", POINTS,
+           pairs("return lazy()", GENERATOR)),
     Attack("lying-iterable", "an object that reads what is expected when it is gone through", POINTS,
            pairs("return Changing()", GENERATOR)),
     call("wrong-shape-broadcast", "a broadcast array of another shape that takes 3 GB when converted", MEMORY,

@@ -12,7 +12,9 @@ def prose(hand: HandIn) -> None:
     hand.call("return 0.0")
     for cell in hand.notebook["cells"]:
         if written := cell["metadata"].get("rlhw", {}).get("written"):
-            cell["source"] = f"<!-- answer: {written} -->\nMy answer.\n\n{SCRIPT}\n\n{IMAGE}\n\n</textarea></pre>{SCRIPT}"
+            cell["source"] = (
+                f"<!-- answer: {written} -->\nMy answer.\n\n{SCRIPT}\n\n{IMAGE}\n\n</textarea></pre>{SCRIPT}"
+            )
 
 
 def named(hand: HandIn) -> None:
@@ -36,6 +38,6 @@ PAGES = (
     Attack("ansi-printed", "control characters of a terminal in the output", RAW, printed, raw=RED),
     Attack("ansi-in-name", "control characters of a terminal in the student's name", RAW, named, student=f"ann{RED}", raw=RED),
     Attack("bidi-in-exception", "characters that turn the line round, in an exception", RAW, returned, raw=BIDI),
-    Attack("bidi-in-name", "characters that turn the line round, in the student's name", RAW, named, student=f"bob{BIDI.replace('/', '-')}",
-           raw="\u202e72-72"),
+    Attack("bidi-in-name", "characters that turn the line round, in the student's name", RAW, named,
+           student=f"bob{BIDI.replace('/', '-')}", raw="\u202e72-72"),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Probes by values, sources, names and metadata that a grader may stumble over. They have no gain of their own under plain nbval."""
+"""Probes by values, sources, names and metadata that a grader may stumble over. Under plain nbval they gain nothing."""
 
 import copy
 import json
@@ -104,7 +104,9 @@ def returned(name: str) -> Attack:
 
 def source(name: str) -> Attack:
     def build(hand: HandIn) -> None:
-        cell = next(c for c in hand.notebook["cells"] if c["metadata"].get("rlhw", {}).get("answer") == hand.scene.question)
+        cell = next(
+            c for c in hand.notebook["cells"] if c["metadata"].get("rlhw", {}).get("answer") == hand.scene.question
+        )
         cell["source"] = f"# answer: {hand.scene.question}\n" + SOURCES[name].replace("$mark", str(hand.mark))
 
     return Attack(f"source-{name}", f"an answer cell that is {name}", DENIAL, build)
@@ -119,16 +121,26 @@ def metadata(name: str, **entries: object) -> Attack:
 
 
 def student(name: str, tries: str) -> Attack:
-    return Attack(f"named-{tries.split()[0]}", f"the student's name is {tries}", DENIAL, lambda hand: hand.call("return 0.0"), student=name)
+    return Attack(
+        f"named-{tries.split()[0]}",
+        f"the student's name is {tries}",
+        DENIAL,
+        lambda hand: hand.call("return 0.0"),
+        student=name,
+    )
 
 
 def every_name(hand: HandIn) -> None:
     """Two thousand copies of one answer cell, and as many that claim strange questions."""
     hand.call("return 0.0")
-    (one,) = [cell for cell in hand.notebook["cells"] if cell["metadata"].get("rlhw", {}).get("answer") == hand.scene.question]
+    (one,) = [
+        cell for cell in hand.notebook["cells"] if cell["metadata"].get("rlhw", {}).get("answer") == hand.scene.question
+    ]
     for number in range(2000):
         twin = copy.deepcopy(one)
-        twin["metadata"] = {"rlhw": {"answer": [hand.scene.question, "__class__", "../../x", {"a": 1}, None][number % 5]}}
+        twin["metadata"] = {
+            "rlhw": {"answer": [hand.scene.question, "__class__", "../../x", {"a": 1}, None][number % 5]}
+        }
         hand.notebook["cells"].append(twin)
 
 
@@ -136,7 +148,9 @@ def long_prose(hand: HandIn) -> None:
     hand.call("return 0.0")
     for cell in hand.notebook["cells"]:
         if written := cell["metadata"].get("rlhw", {}).get("written"):
-            cell["source"] = f"<!-- answer: {written} -->\n" + "<!-- answer: " * 20_000 + "\ud800\x00\u202e" + "|" * 200_000
+            cell["source"] = (
+                f"<!-- answer: {written} -->\n" + "<!-- answer: " * 20_000 + "\ud800\x00\u202e" + "|" * 200_000
+            )
 
 
 def two_notebooks(hand: HandIn) -> None:
@@ -176,7 +190,8 @@ OTHERS = (
     Attack("hidden-copies", "solved copies in folders that nobody looks at", POINTS, hidden_copies),
     Attack("name-not-utf8", "a file name that is no text", DENIAL, not_utf8_name, whole=True),
     bound("deep-list", "deep()"), bound("itself", "itself()"), bound("broadcast", "np.broadcast_to(0.0, (10**6, 10**6))", MEMORY),
-    bound("callable", "type('F', (), {'__call__': lambda self, *a: 0.0})()"), bound("class", "Wrong"),
+    bound("callable", "type('F', (), {'__call__': lambda self, *a: 0.0})()"),
+    bound("class", "Wrong"),
     bound("generator", "iter(int, 1)", HANG), bound("text", "'x' * (50 << 20)", MEMORY),
     metadata("variant", variant="zz"), metadata("variant-long", variant="f" * 1_000_000), metadata("variant-list", variant=["a3f9"]),
     metadata("variant-number", variant=1e400), metadata("assignment-path", assignment="../../../etc/passwd"),

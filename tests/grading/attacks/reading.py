@@ -89,7 +89,9 @@ for path in [pathlib.Path(r"$victim"), *pathlib.Path("..").glob("*/*.ipynb"), *p
         pass
 """
 
-ENVIRONMENT = TELL + """
+ENVIRONMENT = (
+    TELL
+    + """
 import os
 import subprocess
 
@@ -100,8 +102,11 @@ except OSError:
     pass
 tell(found)
 """
+)
 
-PROCESSES = TELL + """
+PROCESSES = (
+    TELL
+    + """
 import pathlib
 
 found = []
@@ -112,8 +117,11 @@ for path in pathlib.Path("/proc").glob("[0-9]*/environ"):
         pass
 tell(found)
 """
+)
 
-SESSION = TELL + """
+SESSION = (
+    TELL
+    + """
 import json
 import os
 import pathlib
@@ -140,8 +148,11 @@ for place in filter(None, places):
                 pass
 tell(found)
 """
+)
 
-VICTIM = TELL + """
+VICTIM = (
+    TELL
+    + """
 import pathlib
 
 found = []
@@ -152,6 +163,7 @@ for path in [pathlib.Path(r"$victim"), *pathlib.Path("..").glob("*/*.ipynb")]:
         pass
 tell(found)
 """
+)
 
 REWRITE = """
 import pathlib
@@ -165,7 +177,9 @@ return None
 """
 
 # The grader that one shares a process with can be read in memory: the sentence of the environment stands there.
-MEMORY_READ = TELL + """
+MEMORY_READ = (
+    TELL
+    + """
 import re
 
 found = []
@@ -181,6 +195,7 @@ except OSError:
     pass
 tell(found)
 """
+)
 
 READING = (
     call("answer-in-frames", "the judge's question is found in a caller's frame and asked", POINTS, EXPECTED_OF_FRAMES),

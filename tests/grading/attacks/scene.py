@@ -91,7 +91,9 @@ class HandIn:
     def answer(self, code: str, question: str = "") -> None:
         """Write the code into an answer cell."""
         question = question or self.scene.question
-        cell = next(cell for cell in self.notebook["cells"] if cell["metadata"].get("rlhw", {}).get("answer") == question)
+        cell = next(
+            cell for cell in self.notebook["cells"] if cell["metadata"].get("rlhw", {}).get("answer") == question
+        )
         cell["source"] = f"# answer: {question}\n{self.fill(code)}"
 
     def call(self, body: str, before: str = "", question: str = "", function: str = "") -> None:
@@ -108,7 +110,11 @@ class HandIn:
 
     def checks(self, question: str = "") -> list[dict]:
         """The check cells, of one question or of all."""
-        return [cell for cell in self.notebook["cells"] if check_of(cell)[:1] == (question,) or (not question and check_of(cell))]
+        return [
+            cell
+            for cell in self.notebook["cells"]
+            if check_of(cell)[:1] == (question,) or (not question and check_of(cell))
+        ]
 
     def save(self) -> None:
         """Write the notebook into the folder, unless the attack has put something else there."""
