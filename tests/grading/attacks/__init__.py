@@ -10,12 +10,14 @@ from .exhaust import EXHAUST
 from .files import FILES
 from .honest import HONEST, Honest
 from .hooks import HOOKS
+from .inside import INSIDE
 from .lies import LIES
 from .pages import PAGES
 from .probes import PROBES
+from .reach import REACH
 from .reading import READING
 from .scene import Attack, HandIn, Scene, check_of
 
-ATTACKS: tuple[Attack, ...] = (*CHECKS, *HOOKS, *BESIDE, *READING, *LIES, *EXHAUST, *FILES, *PAGES)
+ATTACKS: tuple[Attack, ...] = (*CHECKS, *HOOKS, *INSIDE, *BESIDE, *READING, *LIES, *EXHAUST, *REACH, *FILES, *PAGES)
 
 __all__ = ["ATTACKS", "HONEST", "PROBES", "Attack", "HandIn", "Honest", "Scene", "check_of"]
