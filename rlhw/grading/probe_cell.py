@@ -6,6 +6,8 @@ import os
 import signal
 import socket
 
+import numpy as np
+
 NEW_USER = 0x10000000
 
 
