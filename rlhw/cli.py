@@ -207,7 +207,7 @@ def _homework(arguments: argparse.Namespace) -> int:
         variant = variant_of(arguments.student) if arguments.student else arguments.variant
         lines = command.write_versions(arguments.names, Path(arguments.out), variant)
         if arguments.students:
-            students = command.roster(arguments.students)
+            students = command.roster(Path(arguments.students))
             lines += command.write_students(arguments.names, Path(arguments.out), students, variant_of)
     print("\n".join(lines))
     return 0

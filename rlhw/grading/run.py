@@ -17,7 +17,6 @@ from rlhw.homework.assignment import Assignment
 
 # Beyond what student code may take in all: starting the kernel, judging, a machine that is busy.
 SLACK_SECONDS = 60.0
-NOTEBOOK = "graded.ipynb"
 NOT_CHECKED = "This part could not be checked; a person will look at it."
 
 
@@ -146,10 +145,12 @@ def _nbval(
         }), encoding="utf8")  # fmt: skip
         work = folder / "notebook"
         work.mkdir()
-        (work / NOTEBOOK).write_text(json.dumps(rebuild.notebook(settings.assignment, variant)), encoding="utf8")
+        (work / nbval_server.NOTEBOOK).write_text(
+            json.dumps(rebuild.notebook(settings.assignment, variant)), encoding="utf8"
+        )
         seconds = settings.limits.seconds_in_all + SLACK_SECONDS
         ended = nbval.run({
-            "folder": str(work), "notebook": NOTEBOOK, "outcomes": str(outcomes), "seconds": seconds,
+            "folder": str(work), "outcomes": str(outcomes), "seconds": seconds,
             "cell_seconds": seconds - SLACK_SECONDS / 2,
             "environment": environment(folder) | {"RLHW_GRADING_SESSION": str(session)},
         })  # fmt: skip
