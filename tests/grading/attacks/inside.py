@@ -116,7 +116,7 @@ class Deaf:
         return lambda *a, **k: 0
 
 line = ok_line(sys._getframe(1))
-if isinstance(sys.stdout, Deaf):
+if type(sys.stdout).__name__ == "Deaf":
     return None
 try:
     kernel = get_ipython().kernel

@@ -1,11 +1,16 @@
 """Probes by values, sources, names and metadata that a grader may stumble over. Under plain nbval they gain nothing."""
 
+import ast
 import copy
 import json
 import os
+from functools import partial
 
 from .forge import FORGE
-from .scene import DENIAL, HANG, MEMORY, POINTS, Attack, HandIn, call
+from .scene import DENIAL, POINTS, Attack, HandIn
+
+# Homework 2 asks for nine functions.
+PACK = 9
 
 # What the function returns; `shape` is that of its first argument.
 RETURNED = {
@@ -77,6 +82,18 @@ class Evil(list):
 
 """
 
+# What the answer's name is bound to, where a function was asked for.
+BOUND = {
+    "deep-list": "deep()",
+    "itself": "itself()",
+    "broadcast": "np.broadcast_to(0.0, (10**6, 10**6))",
+    "callable": "type('F', (), {'__call__': lambda self, *a: 0.0})()",
+    "class": "Wrong",
+    "generator": "iter(int, 1)",
+    "text": "'x' * (50 << 20)",
+    "number": "0.0",
+}
+
 # Whole answer cells; most are never even a program.
 SOURCES = {
     "deep": "x = " + "(" * 5000 + ")" * 5000,
@@ -97,19 +114,32 @@ SOURCES = {
 }
 
 
-def returned(name: str) -> Attack:
-    return call(f"returns-{name}", f"returns {RETURNED[name][:60]}", POINTS,
-                f"shape = np.shape(arguments[0])\nreturn {RETURNED[name]}", HELPERS)  # fmt: skip
+def functions(hand: HandIn) -> list[tuple[str, str]]:
+    """Each question that asks for a function, with the function's name."""
+    found = []
+    for cell in hand.notebook["cells"]:
+        if question := cell["metadata"].get("rlhw", {}).get("answer"):
+            names = [node.name for node in ast.parse(cell["source"]).body if isinstance(node, ast.FunctionDef)]
+            found += [(question, names[0])] if names else []
+    return found
 
 
-def source(name: str) -> Attack:
-    def build(hand: HandIn) -> None:
-        cell = next(
-            c for c in hand.notebook["cells"] if c["metadata"].get("rlhw", {}).get("answer") == hand.scene.question
-        )
-        cell["source"] = f"# answer: {hand.scene.question}\n" + SOURCES[name].replace("$mark", str(hand.mark))
+def packed(kind: str, tries: str, gain: str, codes: dict[str, str]) -> list[Attack]:
+    """Probes that go into one submission, one a question, as many submissions as it takes. `$f` is the function's name."""
+    names = list(codes)
 
-    return Attack(f"source-{name}", f"an answer cell that is {name}", DENIAL, build)
+    def build(some: list[str], hand: HandIn) -> None:
+        for name, (question, function) in zip(some, functions(hand), strict=False):
+            cell = next(c for c in hand.notebook["cells"] if c["metadata"].get("rlhw", {}).get("answer") == question)
+            code = codes[name].replace("$f", function).replace("$mark", str(hand.mark))
+            cell["source"] = f"# answer: {question}\n{code}"
+
+    made = []
+    for start in range(0, len(names), PACK):
+        some = names[start : start + PACK]
+        label = f"{kind}-{start // PACK + 1}"
+        made.append(Attack(label, f"{tries}: {', '.join(some)}", gain, partial(build, some)))
+    return made
 
 
 def metadata(name: str, **entries: object) -> Attack:
@@ -176,23 +206,12 @@ def not_utf8_name(hand: HandIn) -> None:
         json.dump(hand.notebook, file)
 
 
-def bound(name: str, expression: str, gain: str = DENIAL) -> Attack:
-    def build(hand: HandIn) -> None:
-        hand.answer(f"{HELPERS}\n{hand.scene.function} = {expression}\n")
-
-    return Attack(f"bound-{name}", f"the answer's name is bound to {expression[:50]}", gain, build)
-
-
 OTHERS = (
     Attack("cells-many", "thousands of copies of an answer cell, and claims of strange ones", DENIAL, every_name),
     Attack("prose-long", "a written answer that is long, unpaired and full of bars", DENIAL, long_prose),
     Attack("two-notebooks", "two notebooks of one student", DENIAL, two_notebooks, whole=True),
     Attack("hidden-copies", "solved copies in folders that nobody looks at", POINTS, hidden_copies),
     Attack("name-not-utf8", "a file name that is no text", DENIAL, not_utf8_name, whole=True),
-    bound("deep-list", "deep()"), bound("itself", "itself()"), bound("broadcast", "np.broadcast_to(0.0, (10**6, 10**6))", MEMORY),
-    bound("callable", "type('F', (), {'__call__': lambda self, *a: 0.0})()"),
-    bound("class", "Wrong"),
-    bound("generator", "iter(int, 1)", HANG), bound("text", "'x' * (50 << 20)", MEMORY),
     metadata("variant", variant="zz"), metadata("variant-long", variant="f" * 1_000_000),
     metadata("variant-list", variant=["a3f9"]),
     metadata("variant-number", variant=1e400), metadata("assignment-path", assignment="../../../etc/passwd"),
@@ -202,4 +221,16 @@ OTHERS = (
     student("%2e%2e%2f", "escaped"), student(" ", "blank"), student("null", "nothing"),
 )  # fmt: skip
 
-PROBES: tuple[Attack, ...] = (*FORGE, *map(returned, RETURNED), *map(source, SOURCES), *OTHERS)
+RETURNS = {
+    name: f"{HELPERS}\ndef $f(*arguments):\n    shape = np.shape(arguments[0])\n    return {value}\n"
+    for name, value in RETURNED.items()
+}
+BINDS = {name: f"{HELPERS}\n$f = {value}\n" for name, value in BOUND.items()}
+
+PROBES: tuple[Attack, ...] = (
+    *FORGE,
+    *packed("returns", "functions that return", POINTS, RETURNS),
+    *packed("binds", "names bound to", POINTS, BINDS),
+    *packed("sources", "answer cells of this form", DENIAL, SOURCES),
+    *OTHERS,
+)
