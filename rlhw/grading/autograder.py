@@ -101,7 +101,9 @@ def build_wheel() -> tuple[str, bytes]:
     files[f"{info}/entry_points.txt"] = b"[console_scripts]\nrlhw = rlhw.cli:main\n"
     record = [f"{name},sha256={_digest(data)},{len(data)}\n" for name, data in sorted(files.items())]
     files[f"{info}/RECORD"] = "".join([*record, f"{info}/RECORD,,\n"]).encode()
-    return f"rlhw-{rlhw.__version__}-py3-none-any.whl", _zipped({n: (PLAIN, d) for n, d in files.items()})
+    return f"rlhw-{rlhw.__version__}-py3-none-any.whl", _zipped(
+        {name: (PLAIN, data) for name, data in sorted(files.items())}
+    )
 
 
 def _description(package: Path) -> tuple[str, dict[str, bytes]]:
