@@ -59,7 +59,7 @@ def own_run(
 
 
 def hold_back(comparisons: list[Comparison], share: float, seed: int) -> tuple[list[Comparison], list[Comparison]]:
-    """(train, held out): that share of the prompts, to the nearest one, with all of their comparisons, by sha256 of seed and prompt.
+    """(train, held out): that share of the prompts, to the nearest one, with all their comparisons, by sha256 of seed and prompt.
 
     `split_by_prompt` lets chance decide how many: of 45 prompts a fifth is then 3 as easily as 15. Raises ValueError where
     one side would be empty.
