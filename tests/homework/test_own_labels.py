@@ -80,6 +80,17 @@ def test_warm_ups_are_those_of_the_jobs(monkeypatch):
         assert re.findall(r"warmup=(\d+)", inspect.getsource(getattr(jobs, name))) == [str(warmup)], name
 
 
+def test_a_fifth_of_the_prompts_is_held_back():
+    found = labels.read(sample(90, prompts=45)).comparisons
+    train, held_out = own_run.hold_back(list(found), 0.2, 0)
+    assert (len(train), len(held_out)) == (72, 18)
+    assert not {one.prompt for one in train} & {one.prompt for one in held_out}
+    assert own_run.hold_back(list(found)[::-1], 0.2, 0)[1] == held_out[::-1]
+    assert own_run.hold_back(list(found), 0.2, 1)[1] != held_out
+    with pytest.raises(ValueError, match="label more prompts"):
+        own_run.hold_back(list(found[:2]), 0.2, 0)
+
+
 def test_labels_that_cannot_be_used(tmp_path):
     path = tmp_path / "labels.jsonl"
     path.write_text(sample(30, choice=lambda n: "first"), encoding="utf8")
