@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import rlhw
-from rlhw.homework.labels import Labels, fingerprint, read
+from rlhw.exercises.labels import Labels, fingerprint, read
 from rlhw.preferences import Comparison, last_labels, require_two_sided, write_jsonl
 
 # Optimizer steps with a rising rate, of the trainings in `rlhw.pipeline.jobs`.

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from rlhw import exercises
+from rlhw.exercises import labels
 from rlhw.exercises.hw2_own_labels import sample
 from rlhw.exercises.hw2_run_card import card_of
-from rlhw.homework import labels, own_run
+from rlhw.homework import own_run
 from rlhw.labelling import Session
 from rlhw.pipeline import jobs
 from rlhw.preferences import read_jsonl
