@@ -40,6 +40,7 @@ In every chapter:
     laws        what must hold of any implementation: numerical gradients, enumeration, check_*(fn)
     exercises   the questions, with the check of each
     homework    the assignments: one source each, built into the notebooks of students, instructors and the grader
+    nbval_plugin  what makes nbval judge homework by its right checks, at home
     grading     grades a folder of submissions; student code runs in a sandbox only
     mutants     implementations that are wrong on purpose: each must be rejected by its law
     plots       figures with one colour-blind-safe style and alt text

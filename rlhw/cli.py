@@ -70,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_label(verbs)
     _add_homework(verbs)
 
+    _add_grade(verbs)
+
     cards = verbs.add_parser("cards", help="list the result cards, or print one")
     cards.add_argument("name", nargs="?", metavar="NAME")
     cards.set_defaults(run=_cards)
@@ -111,6 +113,22 @@ def _add_homework(verbs: argparse._SubParsersAction) -> None:
     autograder.add_argument("--out", metavar="FILE.zip", help="by default NAME_autograder.zip")
     autograder.add_argument("--secret", metavar="FILE", help="the term's secret, from which the hidden inputs follow")
     autograder.set_defaults(run=_homework, action="autograder")
+
+
+def _add_grade(verbs: argparse._SubParsersAction) -> None:
+    grade = verbs.add_parser("grade", help="grade a folder of submissions; their code runs in a sandbox only")
+    grade.add_argument("--assignment", required=True, metavar="NAME", help="hw1 or hw2")
+    grade.add_argument("--submissions", required=True, metavar="DIR", help="holds <student>.ipynb, .zip or folders")
+    grade.add_argument("--out", required=True, metavar="OUT", help="gets grades, feedback and tables")
+    grade.add_argument(
+        "--jobs", type=int, default=0, metavar="N", help="how many at a time; as many as there are cores"
+    )
+    grade.add_argument("--secret", metavar="FILE", help="this term's secret; one is made in OUT when left out")
+    grade.add_argument("--variants", action="store_true", help="every student has the questions of their own variant")
+    grade.add_argument("--manual", metavar="manual.csv", help="the points that people gave")
+    grade.add_argument("--gradescope", action="store_true", help="also write results.json as Gradescope reads it")
+    grade.add_argument("--disposable", action="store_true", help="a second user id will do as sandbox on this machine")
+    grade.set_defaults(run=_grade)
 
 
 def _laws(arguments: argparse.Namespace) -> int:
@@ -163,6 +181,12 @@ def _label(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _grade(arguments: argparse.Namespace) -> int:
+    from rlhw.grading import command
+
+    return command.main(arguments)
+
+
 def _homework(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
@@ -183,7 +207,7 @@ def _homework(arguments: argparse.Namespace) -> int:
         variant = variant_of(arguments.student) if arguments.student else arguments.variant
         lines = command.write_versions(arguments.names, Path(arguments.out), variant)
         if arguments.students:
-            students = command.roster(arguments.students)
+            students = command.roster(Path(arguments.students))
             lines += command.write_students(arguments.names, Path(arguments.out), students, variant_of)
     print("\n".join(lines))
     return 0

@@ -14,7 +14,7 @@ def test_help_names_every_verb(capsys):
         cli.main(["--help"])
     assert end.value.code == 0
     printed = capsys.readouterr().out
-    for verb in ("laws", "exercises", "notebooks", "cards", "label"):
+    for verb in ("laws", "exercises", "notebooks", "cards", "label", "homework"):
         assert verb in printed
 
 

@@ -92,39 +92,26 @@ def written_as(answer: Callable[..., Array]) -> dict[str, Callable]:
     }
 
 
-def draw_table(rng: np.random.Generator, questions: int = 0) -> tuple[Array, Array]:
-    """Logits and p(x) of two to four questions (or of so many). There are never as many answers as questions, so that a
-    product along the wrong axis cannot pass unnoticed."""
+def draw_table(rng: np.random.Generator, fewest: int = 3, questions: int = 0) -> tuple[Array, Array]:
+    """Logits and p(x) of two to four questions (or of so many), with `fewest` to five answers. There are never as many
+    answers as questions, so that a product along the wrong axis cannot pass unnoticed."""
     questions = questions or int(rng.integers(2, 5))
-    answers = int(rng.choice([n for n in range(3, 6) if n != questions]))
+    answers = int(rng.choice([n for n in range(fewest, 6) if n != questions]))
     question_probs = 0.6 * rng.dirichlet(np.ones(questions)) + 0.4 / questions
     return rng.standard_normal((questions, answers)), question_probs / question_probs.sum()
 
 
-def draw_single(rng: np.random.Generator) -> tuple[Array, Array]:
+def draw_single(rng: np.random.Generator, fewest: int = 3) -> tuple[Array, Array]:
     """One question, asked with probability 1."""
-    return draw_table(rng, questions=1)
+    return draw_table(rng, fewest, questions=1)
 
 
-def draw_large(rng: np.random.Generator) -> tuple[Array, Array]:
+def draw_large(rng: np.random.Generator, fewest: int = 3) -> tuple[Array, Array]:
     """The logits of one question lie near 1000, those of two or three others near -1000."""
-    logits, question_probs = draw_table(rng, questions=int(rng.integers(3, 5)))
+    logits, question_probs = draw_table(rng, fewest, questions=int(rng.integers(3, 5)))
     logits = logits - 1000.0
     logits[rng.integers(len(logits))] += 2000.0
     return logits, question_probs
-
-
-def rare_question(rng: np.random.Generator, logits: Array, question_probs: Array) -> int:
-    """A question that is not the most frequent one, where there are several; and of those of `draw_large` a low one, whose
-    exponentials are lost beside the largest of the table."""
-    possible = np.flatnonzero(logits.max(axis=1) < 500.0)
-    rarer = possible[question_probs[possible] < question_probs.max()]
-    return int(rng.choice(rarer if len(rarer) else possible))
-
-
-def rare_answer(rng: np.random.Generator, probabilities: Array) -> int:
-    """An answer that is not the most likely one."""
-    return int(rng.choice(np.flatnonzero(probabilities < probabilities.max())))
 
 
 def first_above(probabilities: Array, u: float) -> int:
@@ -137,10 +124,27 @@ def first_above(probabilities: Array, u: float) -> int:
     return len(probabilities) - 1
 
 
-def number_for(rng: np.random.Generator, probabilities: Array, index: int) -> float:
-    """A number u in [0, 1) that draws this index, away from the ends of its interval, where rounding could decide."""
-    start = float(np.sum(probabilities[:index]))
-    return start + float(rng.uniform(0.05, 0.95)) * float(probabilities[index])
+def drawn(probabilities: Array, numbers: Array) -> Array:
+    """What each of N numbers draws: from the same probabilities (A), or from a row of its own (N, A)."""
+    below = (np.cumsum(probabilities, axis=-1) <= numbers[:, None]).sum(axis=1)
+    return np.minimum(below, probabilities.shape[-1] - 1)
+
+
+def clear(probabilities: Array, numbers: Array) -> Array:
+    """Which of N numbers lie so far from the ends of the intervals that rounding cannot decide what they draw."""
+    return (np.abs(np.cumsum(probabilities, axis=-1) - numbers[:, None]) > 1e-4).all(axis=1)
+
+
+def all_differ(*indices: Array) -> Array:
+    """Where N indices of several kinds are all different, for each of the N."""
+    ordered = np.sort(np.stack(indices), axis=0)
+    return (np.diff(ordered, axis=0) > 0).all(axis=0)
+
+
+def not_the_largest(logits: Array) -> Array:
+    """For each question, whether its exponentials are lost beside the largest of the table, as all but one of `draw_large`
+    are; with ordinary logits all count."""
+    return logits.max(axis=1) < 500.0
 
 
 def log_policy(logits: Array) -> Array:

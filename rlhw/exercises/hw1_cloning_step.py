@@ -114,16 +114,29 @@ def variant(
 
 
 def draw_step(rng, draw):
-    """Draws in which the usual slips lead to another question or another answer, so that none is right by luck."""
+    """Numbers with which each slip leads to another question or another answer, so that none is right by luck."""
     while True:
-        logits, question_probs = draw(rng)
+        logits, question_probs = draw(rng, fewest=4)
         teacher = 0.8 * rng.dirichlet(np.ones(logits.shape[1]), len(logits)) + 0.2 / logits.shape[1]
-        x = contexts.rare_question(rng, logits, question_probs)
-        y = contexts.rare_answer(rng, teacher[x])
-        u = np.array([contexts.number_for(rng, row, i) for row, i in ((question_probs, x), (teacher[x], y))])
-        others = contexts.first_above(contexts.policy(logits[x]), u[1]), contexts.first_above(teacher[x], u[0])
-        if y not in others and (len(logits) == 1 or x != contexts.first_above(question_probs, u[1])):
-            return logits, question_probs, teacher, u, float(rng.uniform(0.2, 0.8))
+        u = rng.random((200, 2))
+        first, second = u.T
+        x, exchanged = contexts.drawn(question_probs, first), contexts.drawn(question_probs, second)
+        rows = teacher[x]
+        telling = contexts.not_the_largest(logits)[x]
+        telling &= contexts.clear(question_probs, first) & contexts.clear(rows, second)
+        telling &= contexts.all_differ(
+            contexts.drawn(rows, second),
+            contexts.drawn(rows, first),
+            contexts.drawn(contexts.policy(logits)[x], second),
+            rows.argmax(axis=1),
+        )
+        if len(logits) > 1:
+            likeliest = np.full(len(u), question_probs.argmax())
+            telling &= (x != exchanged) & (x != likeliest)
+            other_answers = contexts.drawn(teacher[exchanged], first), contexts.drawn(teacher[likeliest], second)
+            telling &= (exchanged != likeliest) | (other_answers[0] != other_answers[1])
+        if telling.any():
+            return logits, question_probs, teacher, u[telling.argmax()], float(rng.uniform(0.2, 0.8))
 
 
 def with_numbers(draw):

@@ -110,18 +110,23 @@ def baseline_outside(logits, question_probs, rewards, u, lr, b):
 
 
 def draw_step(rng, draw):
-    """Draws in which the usual slips lead to another question or another answer, so that none is right by luck."""
+    """Numbers with which each slip leads to another question or another answer, so that none is right by luck."""
     while True:
         logits, question_probs = draw(rng)
-        x = contexts.rare_question(rng, logits, question_probs)
-        p = contexts.policy(logits[x])
-        y = contexts.rare_answer(rng, p)
-        u = np.array([contexts.number_for(rng, row, i) for row, i in ((question_probs, x), (p, y))])
-        if y != contexts.first_above(p, u[0]) and (len(logits) == 1 or x != contexts.first_above(question_probs, u[1])):
+        u = rng.random((200, 2))
+        first, second = u.T
+        x = contexts.drawn(question_probs, first)
+        p = contexts.policy(logits)[x]
+        telling = contexts.not_the_largest(logits)[x]
+        telling &= contexts.clear(question_probs, first) & contexts.clear(p, second)
+        telling &= contexts.all_differ(contexts.drawn(p, second), contexts.drawn(p, first), p.argmax(axis=1))
+        if len(logits) > 1:
+            telling &= x != contexts.drawn(question_probs, second)
+        if telling.any():
             # Rewards and baselines of either sign, neither near 0 nor near each other: every slip shows.
             rewards = rng.choice([-1.0, 1.0], logits.shape) * rng.uniform(1.0, 2.0, logits.shape)
             b = rng.choice([-1.0, 1.0], len(logits)) * rng.uniform(0.3, 0.8, len(logits))
-            return logits, question_probs, rewards, u, float(rng.uniform(0.2, 0.8)), b
+            return logits, question_probs, rewards, u[telling.argmax()], float(rng.uniform(0.2, 0.8)), b
 
 
 def with_numbers(draw):

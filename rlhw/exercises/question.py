@@ -89,7 +89,7 @@ def close(got: object, expected: object) -> bool:
         numbers = np.asarray(got)
         # Fractions and the like arrive as objects; text such as "0.5" stays text and is refused.
         laws.assert_close(numbers.astype(float) if numbers.dtype == object else numbers, expected, "", tolerance=1e-6)
-    except (AssertionError, TypeError, ValueError):
+    except (AssertionError, TypeError, ValueError, OverflowError):
         return False
     return True
 
@@ -157,6 +157,6 @@ def _same(question: Question, got: object, known: object) -> bool:
 def _equal(got: object, known: object) -> bool:
     try:
         got, known = np.asarray(got, dtype=float), np.asarray(known, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return got.shape == known.shape and np.allclose(got, known, rtol=1e-6, atol=1e-9, equal_nan=True)

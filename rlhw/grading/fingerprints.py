@@ -69,22 +69,22 @@ def tokens(source: str, names: bool = False) -> list[tuple[str, int]]:
             starts = starts or depth == 0
         # A string that starts a line is a docstring or stands for a comment.
         elif not (kind == "string" and starts) and kind not in ("comment", "space"):
+            token = text
+            if not names and kind == "name":
+                token = text if text in (_NUMPY if before == "." else _FIXED) else "v"
+            elif not names and kind != "sign":
+                token = "s" if kind == "string" else _number(text)
             if text not in _LAYOUT:
-                found.append((text if names else _normal(kind, text, before), line))
+                found.append((token, line))
             depth = max(0, depth + (text in _OPENS) - (text in _CLOSES))
             starts, before = text == ";" and depth == 0, text
         line += text.count("\n")
     return found
 
 
-def _normal(kind: str, text: str, before: str) -> str:
-    if kind == "name":
-        return text if text in (_NUMPY if before == "." else _FIXED) else "v"
-    if kind == "string":
-        return "s"
-    if kind == "number" and "." in text and "e" not in text.lower():
-        return text.rstrip("0").rstrip(".") or "0"
-    return text
+def _number(text: str) -> str:
+    """1.0 as 1, so that a copier gains nothing by the other form; with an exponent as it stands."""
+    return text.rstrip("0").rstrip(".") or "0" if "." in text and "e" not in text.lower() else text
 
 
 @lru_cache(maxsize=4096)

@@ -16,7 +16,6 @@ SOURCE = Path(__file__).with_name("probe_cell.py")
 # What an open door means, and whether the second user may have it open.
 DOORS = {
     "secrets": ("can read what must stay closed: make it readable for its owner only (chmod -R go= {path})", False),
-    "environment": ("sees the grader's environment", False),
     "privileges": ("has privileges, or can gain some", False),
     "processes": ("can start any number of processes", False),
     "memory": ("can take any amount of memory", False),
@@ -58,14 +57,11 @@ def try_doors(sandbox: Sandbox, limits: Limits) -> list[str]:
             "started": started(os.getpid()),
             "limits": limits.as_dict(),
         }
-        os.environ["RLHW_PROBE"] = "canary"
         try:
             with Answers({"probe": SOURCE.read_text()}, sandbox, limits) as answers:
                 found = answers.get("probe", "open_doors")(outside)
         except (AnswerFailed, TypeError) as failure:
             raise NoSandbox(f"it starts, but its probe failed ({failure}).") from None
-        finally:
-            del os.environ["RLHW_PROBE"]
     if not isinstance(found, list) or not set(found) <= set(DOORS):
         raise NoSandbox("it starts, but its probe failed.")
     return found

@@ -108,7 +108,6 @@ def open_doors(outside):
     shared = sees(outside["pid"], outside["started"])
     tried = {
         "secrets": any(map(readable, outside["secrets"])),
-        "environment": "RLHW_PROBE" in os.environ,
         "privileges": privileges(),
         "processes": forks(limits["processes"]),
         "memory": memory(limits["memory"]) or uncounted(4096),

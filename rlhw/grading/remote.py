@@ -79,7 +79,7 @@ class Worker:
         os.set_blocking(self.to, False)
         os.set_blocking(self.back, False)
 
-    def ask(self, seconds: float, **request: object) -> dict:
+    def ask(self, seconds: int | float, **request: object) -> dict:
         """Send a request and return the reply's fields without the nonce. AnswerFailed: timeout, died, too_large, not_plain."""
         nonce = secrets.token_hex(16)
         line = self._exchange(json.dumps({"nonce": nonce, **request}).encode() + b"\n", time.monotonic() + seconds)
@@ -91,7 +91,7 @@ class Worker:
             raise AnswerFailed("died")
         return reply
 
-    def _exchange(self, request: bytes, deadline: float) -> bytes:
+    def _exchange(self, request: bytes, deadline: int | float) -> bytes:
         if self._waiting():
             raise AnswerFailed("died")
         reply = bytearray()
@@ -292,7 +292,7 @@ class Answers:
         if self._starts > 1:
             self._used += time.monotonic() - began
 
-    def _timed(self, seconds: float, **request: object) -> dict:
+    def _timed(self, seconds: int | float, **request: object) -> dict:
         left = self.limits.seconds_in_all - self._used
         if left <= 0:
             raise AnswerFailed("time_up")

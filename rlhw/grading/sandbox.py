@@ -41,10 +41,10 @@ class Limits:
     requests and restarts of a submission, `restarts` how often its worker is started anew.
     """
 
-    seconds_per_call: float = 2.0
-    seconds_per_cell: float = 4.0
-    seconds_in_all: float = 30.0
-    seconds_to_start: float = 20.0
+    seconds_per_call: int | float = 2.0
+    seconds_per_cell: int | float = 4.0
+    seconds_in_all: int | float = 30.0
+    seconds_to_start: int | float = 20.0
     restarts: int = 20
     memory: int = 2 << 30
     processes: int = 8

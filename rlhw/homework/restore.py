@@ -8,6 +8,7 @@ import builtins
 import re
 from dataclasses import dataclass
 
+import rlhw
 from rlhw import exercises, homework
 from rlhw.homework import build, cells
 from rlhw.homework.assignment import Asked, Assignment
@@ -15,6 +16,7 @@ from rlhw.homework.reading import called_checks, names_of
 from rlhw.repository import SETUP_MARK
 
 VARIANT = re.compile(r"variant\s*=\s*[\"']([0-9a-f]{1,16})[\"']")
+VERSION = re.compile(r"[\w.+-]{1,40}")
 HEXADECIMAL = re.compile(r"[0-9a-f]{0,16}")
 
 
@@ -82,7 +84,7 @@ def restore(notebook: dict, assignment: Assignment, variant: str = "") -> Restor
     if not any(cells.source(cell).startswith(SETUP_MARK) for cell in kept):
         remarks.append("The setup cell was missing: it was put back.")
         kept = [pristine["setup"], pristine["imports"], *kept]
-    remarks += borrowed(kept, assignment)
+    remarks += [*borrowed(kept, assignment), *_age(notebook)]
     whole = {**notebook, "cells": _with_ids([*kept, pristine["verdicts"]], pristine)}
     return Restored(assignment, variant, {**whole, "nbformat": 4, "nbformat_minor": 5}, parts, tuple(remarks))
 
@@ -107,6 +109,14 @@ def borrowed(found: list[dict], assignment: Assignment) -> list[str]:
 def _cells(notebook: object) -> list[dict]:
     found = notebook.get("cells") if isinstance(notebook, dict) else None
     return [cell for cell in found if isinstance(cell, dict)] if isinstance(found, list) else []
+
+
+def _age(notebook: dict) -> list[str]:
+    """A sentence where the notebook was built by another version: its checks may differ for that reason alone."""
+    made = cells.ours(notebook).get("version")
+    if not isinstance(made, str) or not VERSION.fullmatch(made) or made == rlhw.__version__:
+        return []
+    return [f"The notebook was built by rlhw {made}, and its checks are those of rlhw {rlhw.__version__}."]
 
 
 def _asked(cell: dict, assignment: Assignment) -> str | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from homework_samples import cell, changed, counts, own, pytest_in, text, write
 
-from rlhw import exercises, homework
+from rlhw import exercises, homework, nbval_plugin
 from rlhw.homework import build, restore
 
 ROOT = Path(__file__).parents[2]
@@ -139,7 +139,7 @@ def test_two_processes_say_the_same(folder, restored):
 
 
 def test_only_homework_under_nbval_is_touched(folder):
-    """Without homework in sight, and without nbval, the summary has no table and nothing of rlhw is loaded."""
+    """Without homework in sight the summary has no table, and nothing of rlhw is loaded but the plugin."""
     (folder / "test_light.py").write_text(
         "import sys\n\n\ndef test_light():\n"
         "    ours = [name for name in sys.modules if name.split('.')[0] == 'rlhw']\n"
@@ -149,10 +149,16 @@ def test_only_homework_under_nbval_is_touched(folder):
     try:
         run = pytest_in(folder, *LAX, "other.ipynb", "test_light.py")
         assert (run.returncode, counts(run), tables(run)) == (0, "2 passed", {}), run.stdout
-        run = pytest_in(folder)
-        assert (run.returncode, counts(run), tables(run)) == (0, "1 passed", {}), run.stdout
     finally:
         (folder / "test_light.py").unlink()
+
+
+def test_without_nbval_nothing_is_touched(folder):
+    hook = nbval_plugin.pytest_collect_file(folder / "tricked.ipynb")
+    next(hook)
+    with pytest.raises(StopIteration) as done:
+        hook.send([])
+    assert done.value.value == []
 
 
 def test_another_nbval_is_an_error_and_never_a_silent_pass(folder):

@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from homework_samples import cell, changed, own, read, text
 
+import rlhw
 from rlhw import homework
 from rlhw.homework import build, restore
 from rlhw.homework.reading import called_checks, names_of
@@ -170,6 +171,15 @@ def test_a_missing_setup_cell_is_put_back(notebook):
     found = restore.restore(notebook, HW0)
     assert text(found.notebook["cells"][0]) == text(cell(build.student(HW0), "setup"))
     assert found.remarks == ("The setup cell was missing: it was put back.",)
+
+
+def test_a_notebook_of_another_version_says_so(notebook):
+    notebook["metadata"]["rlhw"]["version"] = "0.0.1"
+    sentence = f"The notebook was built by rlhw 0.0.1, and its checks are those of rlhw {rlhw.__version__}."
+    assert restore.restore(notebook, HW0).remarks == (sentence,)
+    for odd in (rlhw.__version__, None, 7, "1 \x1b[2J"):
+        notebook["metadata"]["rlhw"]["version"] = odd
+        assert restore.restore(notebook, HW0).remarks == ()
 
 
 def test_a_name_from_outside_the_answers_is_named(notebook):
