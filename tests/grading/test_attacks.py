@@ -1,0 +1,104 @@
+"""The attack suite: what an attack is made of, the fence's own controls, and both columns run for real (slow)."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.attack_scene import Canaries, disguises, leaks, set_up
+from tests.grading.attacks import ATTACKS, HONEST, PROBES, check_of
+
+ROOT = Path(__file__).resolve().parents[2]
+# Each part of the issue's list, by a word in the names of the attacks that stand for it.
+LISTED = (
+    "check-edited", "check-removed", "check-doubled", "check-saved", "check-cleared", "hook-print", "hook-json", "hook-numpy",
+    "hook-rlhw", "hook-traceback", "conftest", "pytest-ini", "sitecustomize", "answer-imported", "answer-searched",
+    "forged-message", "read-files", "read-environment", "answer-in-frames", "sys-exit", "os-exit", "kills-parent", "fork-bomb",
+    "memory-bomb", "output-flood", "endless-cell", "endless-call", "disk-fill", "daemon", "network", "symlink",
+    "zip-traversal", "json-bomb", "kernelspec", "html-in-prose", "csv-formula", "ansi-printed", "lying-array",
+    "lying-nonfinite", "lying-complex", "wrong-shape-broadcast",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    return set_up(tmp_path_factory.mktemp("scene") / "root", "hw2", Canaries.fresh(), "token")
+
+
+def test_everything_listed_is_tried():
+    names = [attack.name for attack in ATTACKS]
+    assert set(LISTED) <= set(names)
+    assert len(names) >= 40
+    assert len(HONEST) >= 12
+    everybody = [submission.student or submission.name for submission in (*ATTACKS, *PROBES, *HONEST)]
+    assert len(set(everybody)) == len(everybody)
+
+
+def test_no_attack_holds_a_right_answer(scene, tmp_path):
+    """Each notebook that an attack hands in differs from the solved one in every answer; else points would prove nothing."""
+    solved = {cell["id"]: cell["source"] for cell in scene.solved["cells"] if cell["id"].endswith("-answer")}
+    for attack in ATTACKS:
+        made = attack.hand_in(scene)
+        path = scene.submissions / made.student / f"{scene.stem}.ipynb"
+        if attack.whole or attack.name == "other-assignment" or not path.is_file() or path.stat().st_size > 5_000_000:
+            continue
+        try:
+            cells = json.loads(path.read_text(encoding="utf8"))["cells"]
+        except (ValueError, RecursionError, TypeError):
+            continue
+        sources = [cell.get("source") for cell in cells if isinstance(cell, dict)]
+        machine = {
+            source
+            for name, source in solved.items()
+            if any(check_of(c)[:1] == (name[:-7],) for c in scene.notebook["cells"])
+        }
+        assert not machine & {source for source in sources if isinstance(source, str)}, attack.name
+
+
+@pytest.mark.parametrize("shift", range(5))
+def test_a_leak_is_seen_in_every_disguise(shift):
+    import base64
+
+    word = Canaries.fresh().secret
+    text = ("x" * shift + word + "yy").encode()
+    for form in (text, text[::-1], text.hex().encode(), base64.b64encode(text)):
+        assert leaks(b"before " + form + b" after", [word]) == [word]
+    assert leaks(b"nothing " * 50, [word]) == []
+    assert len(disguises(word)) == 6
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_no_attack_gains_anything(require):
+    require("bwrap", "student code runs in bubblewrap")
+    require("unshare", "the attacks run behind a fence of namespaces")
+    command = [sys.executable, "-m", "benchmarks.attacks"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-2000:]
+    assert run.stdout.rstrip().endswith(f"{len(ATTACKS)} attacks gained 0, {len(HONEST)} honest full")
+
+
+def test_a_handful_gains_nothing(require, tmp_path):
+    """The quick ones, under our grader only, with all honest submissions left out."""
+    require("bwrap", "student code runs in bubblewrap")
+    require("unshare", "the attacks run behind a fence of namespaces")
+    from benchmarks import attack_ours
+
+    names = (
+        "check-edited",
+        "check-saved",
+        "hook-numpy",
+        "conftest",
+        "answer-imported",
+        "read-environment",
+        "symlink",
+        "network",
+    )
+    chosen = [attack for attack in ATTACKS if attack.name in names]
+    honest = [entry for entry in HONEST if entry.name == "partly-hw2-gae"]
+    graded = attack_ours.grade(tmp_path / "ours", "hw2", [*chosen, *honest])
+    assert attack_ours.of_the_run(graded) == []
+    assert {attack.name: attack_ours.gain(attack, graded) for attack in chosen} == dict.fromkeys(names, "") | {}
+    assert [attack_ours.short_of(entry, graded) for entry in honest] == [""]
