@@ -45,7 +45,7 @@ ARROWS = {
     "grpo": {"batches", "logprobs", "rollouts", "ppo", "training"},
     "exercises": {"laws", "policy_gradient", "bandits"},
     "homework": {"rlhw", "exercises", "repository", "preferences", "evaluation"},
-    "grading": {"laws", "exercises", "homework"},
+    "grading": {"rlhw", "laws", "exercises", "homework", "repository"},
     "mutants": {
         "laws",
         "policy_gradient",

@@ -20,6 +20,11 @@ def all_close(got: object, known: tuple) -> bool:
         return False
 
 
+def is_close(got: object, known: object) -> bool:
+    """The same for a single output."""
+    return all_close((got,), (known,))
+
+
 def as_lists(answer: Callable) -> Callable:
     """The same answer with lists in place of arrays, and a list of its outputs."""
 

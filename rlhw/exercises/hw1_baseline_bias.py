@@ -134,9 +134,9 @@ QUESTION = Question(
     law="The bias is minus the expectation, over questions and answers, of baseline times score. Yours differs.",
     expected=expected,
     parts=(
-        Part("one question", 2, with_baseline(contexts.draw_single), cases=4),
-        Part("several questions", 3, with_baseline(contexts.draw_table), cases=4),
-        Part("logits of a thousand", 1, with_baseline(contexts.draw_large), cases=4),
+        Part("one question", 2, with_baseline(contexts.draw_single), cases=3),
+        Part("several questions", 3, with_baseline(contexts.draw_table), cases=3),
+        Part("logits of a thousand", 1, with_baseline(contexts.draw_large), cases=3),
     ),
     right=RIGHT,
     wrong={

@@ -139,9 +139,9 @@ QUESTION = Question(
     law="Entry (x, k) is how J_RL changes with the logit of answer k to question x. Yours differs from the difference quotient.",
     expected=expected,
     parts=(
-        Part("one question", 3, with_rewards(contexts.draw_single), cases=4),
-        Part("several questions", 3, with_rewards(contexts.draw_table), cases=4),
-        Part("logits of a thousand", 2, with_rewards(contexts.draw_large), cases=4),
+        Part("one question", 3, with_rewards(contexts.draw_single), cases=3),
+        Part("several questions", 3, with_rewards(contexts.draw_table), cases=3),
+        Part("logits of a thousand", 2, with_rewards(contexts.draw_large), cases=3),
     ),
     right=RIGHT,
     wrong={

@@ -145,8 +145,8 @@ QUESTION = Question(
     law="Return (values, advantages): V(x) is the policy's mean reward at question x, and A(x, y) = r(x, y) - V(x). Yours differs.",
     expected=expected,
     parts=(
-        Part("ordinary logits", 3, with_rewards(contexts.draw_table), cases=4),
-        Part("logits of a thousand", 1, with_rewards(contexts.draw_large), cases=4),
+        Part("ordinary logits", 3, with_rewards(contexts.draw_table), cases=3),
+        Part("logits of a thousand", 1, with_rewards(contexts.draw_large), cases=3),
     ),
     right=RIGHT,
     wrong={

@@ -223,7 +223,7 @@ QUESTION = Question(
         "answers and all entries; and for each question E[r |g|²]/E[|g|²], g the score. Yours differs."
     ),
     expected=expected,
-    parts=(Part("the variance", 4, draw_baselines, cases=4), Part("the best baselines", 4, draw_none, cases=4)),
+    parts=(Part("the variance", 4, draw_baselines, cases=3), Part("the best baselines", 4, draw_none, cases=3)),
     right=RIGHT,
     wrong={
         "mean not taken off": Wrong(

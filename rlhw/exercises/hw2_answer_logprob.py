@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from rlhw.exercises.forms import as_lists, from_the_last_row, recipes, row_by_row
+from rlhw.exercises.forms import as_lists, from_the_last_row, is_close, recipes, row_by_row
 from rlhw.exercises.question import Part, Question, Wrong
 from rlhw.laws import probabilities_of
 
@@ -258,4 +258,5 @@ QUESTION = Question(
             "You added the answers to a prompt together. One number for each of its K answers was asked for.",
         ),
     },
+    agrees=is_close,
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rlhw.exercises.forms import as_lists, from_the_last_row, recipes, row_by_row
+from rlhw.exercises.forms import as_lists, from_the_last_row, is_close, recipes, row_by_row
 from rlhw.exercises.question import Part, Question, Wrong
 from rlhw.laws.comparisons import mean_surprise
 
@@ -265,4 +265,5 @@ QUESTION = Question(
             "You averaged over the prompts. One number for each of the B prompts was asked for.",
         ),
     },
+    agrees=is_close,
 )

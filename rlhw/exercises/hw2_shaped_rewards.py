@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rlhw.exercises.forms import as_lists, from_the_last_row, recipes, row_by_row
+from rlhw.exercises.forms import as_lists, from_the_last_row, is_close, recipes, row_by_row
 from rlhw.exercises.question import Part, Question, Wrong
 
 TEXT = r"""
@@ -247,4 +247,5 @@ QUESTION = Question(
             "np.where.",
         ),
     },
+    agrees=is_close,
 )

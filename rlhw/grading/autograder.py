@@ -12,8 +12,11 @@ import hashlib
 import io
 import json
 import os
+import re
 import tempfile
+import tomllib
 import zipfile
+from email import message_from_string
 from importlib import metadata, resources
 from pathlib import Path
 
@@ -24,6 +27,7 @@ import rlhw
 from rlhw import homework
 from rlhw.grading import inputs
 
+EXTRA = "grading"
 MOMENT = (1980, 1, 1, 0, 0, 0)
 SCRIPT, PLAIN, PRIVATE = 0o755, 0o644, 0o600
 # Gradescope's images are Linux, whatever the instructor's machine is.
@@ -84,33 +88,43 @@ def _zipped(members: dict[str, tuple[int, bytes]]) -> bytes:
 
 
 def build_wheel() -> tuple[str, bytes]:
-    """(file name, bytes) of a wheel of the library that runs. ValueError where it was not installed by pip in any way."""
-    distribution = _distribution()
-    info = f"rlhw-{rlhw.__version__}.dist-info"
-    package = Path(rlhw.__file__).parent
+    """(file name, bytes) of a wheel of the library that runs. ValueError where nothing says what it needs."""
+    package, info = Path(rlhw.__file__).parent, f"rlhw-{rlhw.__version__}.dist-info"
     files = {f"rlhw/{place}": path.read_bytes() for place, path in _files(package)}
     if not (package / "results").is_dir():
         # In a checkout the result cards lie beside the package; the wheel holds them inside.
         files |= {f"rlhw/results/{place}": path.read_bytes() for place, path in _files(package.parent / "results")}
-    files[f"{info}/METADATA"] = (distribution.read_text("METADATA") or "").encode()
+    described, licenses = _description(package)
+    files |= {f"{info}/licenses/{name}": data for name, data in licenses.items()}
+    files[f"{info}/METADATA"] = described.encode()
     files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: rlhw\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     files[f"{info}/entry_points.txt"] = b"[console_scripts]\nrlhw = rlhw.cli:main\n"
     record = [f"{name},sha256={_digest(data)},{len(data)}\n" for name, data in sorted(files.items())]
     files[f"{info}/RECORD"] = "".join([*record, f"{info}/RECORD,,\n"]).encode()
-    return f"rlhw-{rlhw.__version__}-py3-none-any.whl", _zipped({n: (PLAIN, d) for n, d in files.items()})
+    return f"rlhw-{rlhw.__version__}-py3-none-any.whl", _zipped(
+        {name: (PLAIN, data) for name, data in sorted(files.items())}
+    )
 
 
-def _distribution() -> metadata.Distribution:
-    advice = "Run `pip install -e '.[grading]'` in the course's folder, then this command again."
+def _description(package: Path) -> tuple[str, dict[str, bytes]]:
+    """(METADATA, licences): in a checkout from pyproject.toml, which an editable install may lag behind; else as installed."""
+    project = package.parent / "pyproject.toml"
+    if project.is_file():
+        told = tomllib.loads(project.read_text(encoding="utf8"))["project"]
+        lines = ["Metadata-Version: 2.1", f"Name: {told['name']}", f"Version: {rlhw.__version__}"]
+        lines += [f"Requires-Python: {told['requires-python']}"]
+        lines += [f"Requires-Dist: {line}" for line in told["dependencies"]]
+        lines += [f'Requires-Dist: {line}; extra == "{EXTRA}"' for line in told["optional-dependencies"][EXTRA]]
+        return "\n".join(lines) + "\n", {name: (package.parent / name).read_bytes() for name in told["license-files"]}
     try:
         distribution = metadata.distribution("rlhw")
     except metadata.PackageNotFoundError:
-        raise ValueError(f"no wheel can be made: rlhw is not installed. {advice}") from None
-    if distribution.version != rlhw.__version__:
         raise ValueError(
-            f"no wheel can be made: rlhw {rlhw.__version__} runs and {distribution.version} is installed. {advice}"
-        )
-    return distribution
+            "no wheel can be made of this copy of rlhw: it was not installed. Run `pip install '.[grading]'` in the "
+            "course's folder, then this command again."
+        ) from None
+    found = [Path(distribution.locate_file(name)) for name in distribution.files or () if "licenses" in name.parts]
+    return distribution.read_text("METADATA") or "", {path.name: path.read_bytes() for path in found}
 
 
 def _files(folder: Path) -> list[tuple[str, Path]]:
@@ -128,19 +142,19 @@ def _digest(data: bytes) -> str:
 
 def pins() -> list[str]:
     """What the library needs to grade, each package in the version installed here, as lines of a requirements file."""
+    own = message_from_string(_description(Path(rlhw.__file__).parent)[0]).get_all("Requires-Dist") or []
     pinned: dict[str, str] = {}
-    queue = [("rlhw", "grading")]
+    queue = [(own, EXTRA)]
     while queue:
-        name, extra = queue.pop()
-        for line in _distribution().requires or () if name == "rlhw" else _requires(name):
-            needed = Requirement(line)
+        lines, extra = queue.pop()
+        for needed in map(Requirement, lines):
             environment = {**default_environment(), **LINUX, "extra": extra}
             if needed.marker and not needed.marker.evaluate(environment):
                 continue
-            key = needed.name.lower().replace("_", "-")
+            key = re.sub(r"[-_.]+", "-", needed.name).lower()
             if key not in pinned:
                 pinned[key] = _pin(needed)
-                queue += [(needed.name, wanted) for wanted in needed.extras or {""}]
+                queue += [(_requires(needed.name), wanted) for wanted in needed.extras or {""}]
     return [pinned[name] for name in sorted(pinned)]
 
 

@@ -56,9 +56,12 @@ def self_test(settings: Settings, nbval: Nbval) -> float:
     seconds = time.perf_counter() - start
     possible = settings.assignment.automatic
     if right.earned != possible or right.status != GRADED:
-        parts = [f"{asked.name}, {part.name}" for asked in right.questions for part in asked.parts if not part.passed]
+        short = [
+            (f"{asked.name}, {part.name}", part) for asked in right.questions for part in asked.parts if not part.passed
+        ]
+        why = f"{short[0][0]}: {short[0][1].sentence}" if short else right.remarks[0]
         raise SelfTestFailed(
-            f"the right answers earn {right.earned} of {possible} points; short: {'; '.join(parts) or right.remarks[0]}."
+            f"the right answers earn {right.earned} of {possible} points; {len(short)} checks failed ({why})"
         )
     nothing = grade("student", _of(build.student, settings, "student"), settings, nbval)
     if nothing.earned or nothing.status != GRADED:

@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
@@ -23,6 +24,7 @@ from rlhw.homework.assignment import Assignment
 
 NO_SANDBOX, SELF_TEST_FAILED = 3, 4
 SECRET = "secret.hex"
+NEEDED = ("nbval", "pytest", "ipykernel")
 EVERY = 20
 
 
@@ -40,6 +42,8 @@ def main(arguments: argparse.Namespace) -> int:
         raise ValueError(f"--out {out} lies in the folder of submissions; choose a place outside it.")
     students = [one.student for one in submissions]
     marks = manual.read(Path(arguments.manual), assignment, students) if arguments.manual else None
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        raise ModuleNotFoundError(f"grading needs {', '.join(missing)}: run `pip install 'rlhw[grading]'`.")
     try:
         chosen = sandbox.find(disposable=arguments.disposable)
     except sandbox.NoSandbox as missing:

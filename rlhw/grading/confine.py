@@ -97,7 +97,7 @@ def _worker(python: str, limits: Limits, packages: str = PACKAGES, program: str 
         f"--as={limits.memory}",
         f"--fsize={limits.file_bytes}",
         f"--nofile={limits.open_files}",
-        f"--cpu={int(limits.seconds_to_start + limits.seconds_in_all) + 10}",
+        f"--cpu={int(limits.seconds_in_all) + 30}",
         "--core=0",
     )
     return [tool("prlimit"), *caps, "--", python, "-I", "-S", "-B", program, packages, str(limits.reply_bytes)]
@@ -167,8 +167,7 @@ while [ "$1" != -- ]; do
   case "$1" in
     bind)
       if [ -d "$2" ]; then mkdir -p "$place"; else mkdir -p "${place%/*}"; : > "$place"; fi
-      mount --bind "$2" "$place"
-      mount -o remount,bind,ro,nosuid,nodev "$place" ;;
+      mount --bind -o ro,nosuid,nodev "$2" "$place" ;;
     link) ln -s "$2" "$place" ;;
     hide) mount -t tmpfs -o ro,size=4k none "$place" ;;
     scratch) mkdir -p "$place"; mount -t tmpfs -o "nosuid,nodev,mode=755,size=$size" none "$place" ;;

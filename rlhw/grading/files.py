@@ -78,6 +78,9 @@ def _is_notebook(member: zipfile.ZipInfo) -> bool:
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     if stat.S_ISLNK(member.external_attr >> 16):
         raise Unreadable("The notebook in the zip file is a symbolic link.")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # LZMA lets a file say how much memory unpacking it takes.
+        raise Unreadable("The zip file is packed in an unusual way.")
     if member.file_size > MOST_BYTES:
         raise Unreadable(f"The notebook in the zip file is larger than {MOST_BYTES // 1_000_000} MB.")
     if member.file_size > MOST_RATIO * max(member.compress_size, 1):

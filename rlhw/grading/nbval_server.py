@@ -106,8 +106,9 @@ def preload() -> None:
     gc.freeze()
 
 
-def run_kernel(orders: int) -> None:
+def run_kernel(orders: int, ordering: int) -> None:
     """Wait for the connection file, then be an IPython kernel."""
+    os.close(ordering)  # The other end is pytest's: when that has gone there are no orders to wait for.
     with open(orders, "rb") as file:
         order = json.loads(file.readline() or b"null")
     if order is None:
@@ -158,7 +159,7 @@ def fork(run: Callable, *arguments: object) -> int:
 def serve_one(job: dict) -> str:
     """Run one job; "ended", "time is up" or, when nobody waits for it any more, "abandoned"."""
     orders, ordering = os.pipe()
-    kernel = fork(run_kernel, orders)
+    kernel = fork(run_kernel, orders, ordering)
     os.close(orders)
     tester = fork(lambda: run_pytest(job, Kernel(kernel, ordering)))
     os.close(ordering)
@@ -172,6 +173,8 @@ def serve_one(job: dict) -> str:
         for pid in (tester, kernel):
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+        # Its kernel was killed, and could not do it itself.
+        import_module("rlhw.grading.sandbox").Sandbox.from_dict(job["sandbox"]).sweep(kernel)
 
 
 def main() -> None:

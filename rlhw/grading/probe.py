@@ -5,6 +5,7 @@ The probe is an answer cell like any other, so it also shows that a worker start
 
 import os
 import socket
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +51,8 @@ def try_doors(sandbox: Sandbox, limits: Limits) -> list[str]:
         canary.write_text("canary")
         canary.chmod(0o644)
         outside = {
-            "secrets": [str(Path(rlhw.__file__)), str(SOURCE)],
+            # Every copy of the library that this process could import, too.
+            "secrets": [rlhw.__file__, str(SOURCE), *(str(Path(place, "rlhw", "__init__.py")) for place in sys.path)],
             "files": [str(canary), "/etc/passwd"],
             "port": server.getsockname()[1],
             "pid": os.getpid(),

@@ -1,9 +1,12 @@
 """Answer cell of the probe: runs inside a sandbox and says which doors are open. See `probe`."""
 
 import ctypes
+import mmap
 import os
 import signal
 import socket
+
+import numpy as np
 
 NEW_USER = 0x10000000
 
@@ -58,8 +61,9 @@ def forks(limit):
 
 def memory(limit):
     try:
-        return len(bytearray(limit + 1)) > 0
-    except MemoryError:
+        mmap.mmap(-1, limit + 1, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+        return True
+    except OSError:
         return False
 
 
@@ -100,6 +104,11 @@ def writes(folder):
         return False
 
 
+def writable(paths):
+    """Whether one of them, ours or not, is mounted for writing."""
+    return any(not os.statvfs(path).f_flag & os.ST_RDONLY for path in paths)
+
+
 def open_doors(outside):
     """Names of the open doors, as in `probe.DOORS`."""
     limits = outside["limits"]
@@ -116,6 +125,7 @@ def open_doors(outside):
         "files": any(map(readable, outside["files"])),
         "network": network(outside["port"]),
         "others": shared,
-        "writing": any(map(writes, (*places, *(["/tmp"] if shared else [])))),
+        "writing": any(map(writes, (*places, *(["/tmp"] if shared else []))))
+        or writable(("/", os.__file__, np.__file__)),
     }
     return [door for door, is_open in tried.items() if is_open]

@@ -18,155 +18,16 @@ wants (1) points for wrong answers, (2) the hidden inputs or the grader's secret
 Against (2) and (4), while the code runs, stands the sandbox.
 """
 
-import json
-import os
-import secrets
-import select
-import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
 
 from rlhw.grading import values
+from rlhw.grading.conversation import AnswerFailed, Worker
 from rlhw.grading.sandbox import Limits, NoSandbox, Sandbox
 
-SENTENCES = {
-    "error": "the function stopped with an error",
-    "timeout": "the function took too long",
-    "died": "the process that ran the code stopped, or sent what it must not send",
-    "too_large": "the function returned too much",
-    "not_plain": "what was returned is not made of numbers, text, lists, tuples, dicts and arrays of real numbers",
-    "time_up": "the time for the whole submission was used up",
-    "cell_error": "the answer cell stopped with an error (of packages, only numpy and torch can be imported)",
-    "cell_timeout": "the answer cell took too long",
-}
 # Killed this often over one question, a worker isn't started for that question again.
 STRIKES = 2
-# Seconds between two looks at the memory of a worker that takes its time.
-LOOK_EVERY = 0.1
-_PIPE_BYTES = 1 << 16
-
-
-class AnswerFailed(Exception):
-    """A student's code gave no usable value: `reason` is a key of SENTENCES, `sentence` is ours."""
-
-    def __init__(self, reason: str):
-        self.reason, self.sentence = reason, SENTENCES[reason]
-        super().__init__(self.sentence)
-
-
-class Worker:
-    """One sandboxed process and the conversation with it. Any AnswerFailed from `ask` means that it must be killed."""
-
-    def __init__(self, sandbox: Sandbox, limits: Limits):
-        self.limits, self.sandbox = limits, sandbox
-        command, pipe = sandbox.command(), subprocess.PIPE
-        # A session of its own: no terminal, and a process group to kill. Of our files only these three are handed on.
-        self.process = subprocess.Popen(
-            command,
-            stdin=pipe,
-            stdout=pipe,
-            stderr=subprocess.DEVNULL,
-            env=sandbox.environment,
-            cwd="/",
-            start_new_session=True,
-            close_fds=True,
-        )
-        self.to, self.back = self.process.stdin.fileno(), self.process.stdout.fileno()
-        os.set_blocking(self.to, False)
-        os.set_blocking(self.back, False)
-
-    def ask(self, seconds: int | float, **request: object) -> dict:
-        """Send a request and return the reply's fields without the nonce. AnswerFailed: timeout, died, too_large, not_plain."""
-        nonce = secrets.token_hex(16)
-        line = self._exchange(json.dumps({"nonce": nonce, **request}).encode() + b"\n", time.monotonic() + seconds)
-        try:
-            reply = values.read(line)
-        except values.NotPlain:
-            raise AnswerFailed("not_plain") from None
-        if not isinstance(reply, dict) or reply.pop("nonce", None) != nonce or not set(reply) <= {"outcome", "value"}:
-            raise AnswerFailed("died")
-        return reply
-
-    def _exchange(self, request: bytes, deadline: int | float) -> bytes:
-        if self._waiting():
-            raise AnswerFailed("died")
-        reply = bytearray()
-        poll = select.poll()
-        poll.register(self.back, select.POLLIN)
-        poll.register(self.to, select.POLLOUT)
-        looked = time.monotonic()
-        while not reply.endswith(b"\n"):
-            now = time.monotonic()
-            if now >= deadline:
-                raise AnswerFailed("timeout")
-            if now >= looked + LOOK_EVERY:
-                if memory_of(self.process.pid) > self.limits.memory:
-                    raise AnswerFailed("died")
-                looked = time.monotonic()
-            ready = dict(poll.poll(1 + int(1000 * min(deadline - now, LOOK_EVERY))))
-            if self.to in ready:
-                request = request[self._send(request) :]
-                if not request:
-                    poll.unregister(self.to)
-            if self.back in ready:
-                piece = self._receive()
-                # An answer to half a question, or something after the end of the line.
-                if request or b"\n" in piece[:-1]:
-                    raise AnswerFailed("died")
-                reply += piece
-                if len(reply) > self.limits.reply_bytes:
-                    raise AnswerFailed("too_large")
-        return bytes(reply)
-
-    def _waiting(self) -> bool:
-        """Whether there is something to read, the end included, though nothing was asked."""
-        poll = select.poll()
-        poll.register(self.back, select.POLLIN)
-        return bool(poll.poll(0))
-
-    def _send(self, request: bytes) -> int:
-        try:
-            return os.write(self.to, request[:_PIPE_BYTES])
-        except BlockingIOError:
-            return 0
-        except OSError:
-            raise AnswerFailed("died") from None
-
-    def _receive(self) -> bytes:
-        try:
-            piece = os.read(self.back, _PIPE_BYTES)
-        except BlockingIOError:
-            return b""
-        if not piece:
-            raise AnswerFailed("died")
-        return piece
-
-    def kill(self) -> None:
-        """End the process and every process that it started."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        self.process.stdin = self.process.stdin.close()
-        self.process.stdout = self.process.stdout.close()
-        self.sandbox.sweep()
-
-
-def memory_of(pid: int) -> int:
-    """Bytes that a process and all that come of it hold: each has its own limit, together they could fill the machine."""
-    total, family = 0, [str(pid)]
-    while family:
-        process = Path("/proc", family.pop())
-        # Who ends meanwhile holds nothing.
-        with suppress(OSError):
-            lines = (process / "status").read_text().splitlines()
-            total += sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon:", "RssShmem:"))) << 10
-            for task in (process / "task").iterdir():
-                family += (task / "children").read_text().split()
-    return total
 
 
 class RemoteFunction:

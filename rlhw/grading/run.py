@@ -1,6 +1,7 @@
 """One submission graded: nbval on a pristine notebook in a fresh empty folder, and points where it and our record agree."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -103,7 +104,9 @@ class Nbval:
 def environment(folder: Path) -> dict[str, str]:
     """All that pytest and the kernel see: nothing of the instructor's own environment, and `folder` as their home."""
     home = str(folder)
-    return {
+    # Where Python's own library is, on machines that say so.
+    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+    return kept | {
         "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": home, "TMPDIR": home, "IPYTHONDIR": home,
         "JUPYTER_RUNTIME_DIR": home, "JUPYTER_CONFIG_DIR": home, "JUPYTER_DATA_DIR": home,
         "JUPYTER_NO_CONFIG": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "OMP_NUM_THREADS": "1",
@@ -135,7 +138,7 @@ def _nbval(
     cells: dict[str, str], settings: Settings, variant: str, nbval: Nbval
 ) -> tuple[str, dict[str, str], dict[tuple[str, str], dict]]:
     """(how it ended, what nbval says by cell id, what our records say by question and part)."""
-    with tempfile.TemporaryDirectory(prefix="rlhw-grade-", dir=nbval.workplace) as name:
+    with tempfile.TemporaryDirectory(prefix="rlhw-grade-", dir=nbval.workplace, ignore_cleanup_errors=True) as name:
         folder = Path(name)
         session, records, outcomes = folder / "session.json", folder / "records.jsonl", folder / "outcomes.json"
         session.write_text(json.dumps({
@@ -152,7 +155,7 @@ def _nbval(
         ended = nbval.run({
             "folder": str(work), "outcomes": str(outcomes), "seconds": seconds,
             "cell_seconds": seconds - SLACK_SECONDS / 2,
-            "environment": environment(folder) | {"RLHW_GRADING_SESSION": str(session)},
+            "sandbox": settings.sandbox.as_dict(), "environment": environment(folder) | {"RLHW_GRADING_SESSION": str(session)},
         })  # fmt: skip
         whole = ended == "ended" and outcomes.is_file()
         return ended, json.loads(outcomes.read_text(encoding="utf8")) if whole else {}, _records(records)

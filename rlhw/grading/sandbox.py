@@ -44,7 +44,7 @@ class Limits:
     seconds_per_call: int | float = 2.0
     seconds_per_cell: int | float = 4.0
     seconds_in_all: int | float = 30.0
-    seconds_to_start: int | float = 20.0
+    seconds_to_start: int | float = 60.0
     restarts: int = 20
     memory: int = 2 << 30
     processes: int = 8
@@ -75,10 +75,10 @@ class Sandbox:
         """What to execute."""
         return _with_uid(self.argv)
 
-    def sweep(self) -> None:
-        """Kill what a dead worker left behind."""
+    def sweep(self, pid: int | None = None) -> None:
+        """Kill what a dead worker left behind: this process's own, or those that the process with this id had."""
         if self.end_all:
-            subprocess.run(_with_uid(self.end_all), env={}, check=False, capture_output=True)
+            subprocess.run(_with_uid(self.end_all, pid), env={}, check=False, capture_output=True)
 
     def as_dict(self) -> dict:
         """For JSON."""
@@ -90,9 +90,9 @@ class Sandbox:
         return cls(**{**data, **{name: tuple(data[name]) for name in ("argv", "open_doors", "end_all")}})
 
 
-def _with_uid(argv: tuple[str, ...]) -> list[str]:
+def _with_uid(argv: tuple[str, ...], pid: int | None = None) -> list[str]:
     # One second user a grading process, so that ending one worker's children does not end another's.
-    return [part.replace(UID, str(20_000 + os.getpid() % 40_000)) for part in argv]
+    return [part.replace(UID, str(20_000 + (pid or os.getpid()) % 40_000)) for part in argv]
 
 
 def find(disposable: bool = False, limits: Limits | None = None, ways: tuple[str, ...] = WAYS) -> Sandbox:

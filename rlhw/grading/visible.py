@@ -11,6 +11,8 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
+from rlhw.grading.sandbox import NoSandbox
+
 WANTED = ("numpy", "torch")
 PACKAGES = "/packages"
 WORKER = "/worker.py"
@@ -30,7 +32,7 @@ class Visible:
 
 
 def visible() -> Visible:
-    """What the worker needs on this machine. ValueError where numpy can't be found among the installed packages."""
+    """What the worker needs on this machine. NoSandbox where numpy can't be found among the installed packages."""
     python = str(Path(sys.executable).resolve())
     folders = [Path(place) for place in LIBRARIES if Path(place).is_dir() and not Path(place).is_symlink()]
     base = Path(sys.base_prefix).resolve()
@@ -61,7 +63,7 @@ def packages(wanted: tuple[str, ...]) -> list[Path]:
         # Extras are what nobody asked for; other markers are not evaluated: what they name is there or is not.
         queue += [re.match(r"[\w.-]+", line)[0] for line in distribution.requires or () if "extra ==" not in line]
     if not found.get("numpy"):
-        raise ValueError("numpy can't be found among the installed packages: install it with pip, then grade.")
+        raise NoSandbox("numpy can't be found among the installed packages: install it with pip.")
     return sorted({place for places in found.values() for place in places})
 
 
@@ -72,8 +74,9 @@ def _top_level(distribution: importlib.metadata.Distribution) -> list[Path]:
     else:
         names = {*(distribution.read_text("top_level.txt") or distribution.metadata["Name"]).split()}
     places = [Path(distribution.locate_file(name)) for name in sorted(names)]
-    # A .pth file would be run, ".." leads to commands, __pycache__ is shared with others.
-    wanted = [place for place in places if place.name not in ("", "..", "__pycache__") and place.suffix != ".pth"]
+    # A .pth file would be run, ".." leads to commands, __pycache__ is shared with others, and records are not imported.
+    wanted = [place for place in places if place.name not in ("", "..", "__pycache__")]
+    wanted = [place for place in wanted if place.suffix not in (".pth", ".dist-info", ".egg-info")]
     return [place for place in wanted if place.exists() and place.parent.resolve() == places[0].parent.resolve()]
 
 

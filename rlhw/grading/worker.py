@@ -64,8 +64,8 @@ def refuse_calls():
     steps += [(give, 0, 0, allow)]
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
     program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(steps), ctypes.addressof(code)))
-    set_filter, filter_mode = 22, 2
-    if ctypes.CDLL(None).prctl(set_filter, filter_mode, program, 0, 0) != 0:
+    control, no_new_privileges, set_filter, filter_mode = ctypes.CDLL(None).prctl, 38, 22, 2
+    if control(no_new_privileges, 1, 0, 0, 0) != 0 or control(set_filter, filter_mode, program, 0, 0) != 0:
         raise OSError("the kernel takes no filter of system calls")
 
 
@@ -214,6 +214,7 @@ def private_ends():
     silence = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(silence, standard)
+    os.close(silence)
     return requests, replies
 
 

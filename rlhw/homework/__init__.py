@@ -1,7 +1,8 @@
 """The homework as data: each assignment is one source, from which every version of its notebook is built.
 
 `assignment("hw2")` is the source; `build.student` makes the notebook that students get, `build.solution` the one with every answer,
-`build.graded` the one that the grader runs. The questions themselves stand in `rlhw.exercises`.
+`build.graded` the one that the grader runs. What a student has made of a notebook is read by `restore`, which puts the checks
+back as they should be; `report` prints how it stands. The questions themselves stand in `rlhw.exercises`.
 """
 
 from importlib import import_module

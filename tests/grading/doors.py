@@ -6,6 +6,7 @@ The same text runs as an answer cell in a sandbox, where every function must com
 
 import ctypes
 import json
+import mmap
 import os
 import resource
 import signal
@@ -133,7 +134,8 @@ def fills_the_disk(facts):
 
 
 def takes_memory(facts):
-    return len(bytearray(facts["memory"] + 1)) > 0
+    mmap.mmap(-1, facts["memory"] + 1, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    return True
 
 
 def takes_shared_memory(facts):

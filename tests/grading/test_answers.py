@@ -157,6 +157,14 @@ def test_sizes_of_answers_are_capped():
     assert len(taken(notebook).cells[FIRST]) == answers.MOST_ANSWER
 
 
+def test_the_answers_together_are_capped():
+    notebook = solution()
+    for item in HW0.asked[:2]:
+        cell_of(notebook, item.question)["source"] = "#" * (answers.MOST_TOGETHER // 2)
+    with pytest.raises(Unreadable, match="together are longer"):
+        taken(notebook)
+
+
 def test_half_a_surrogate_pair_becomes_a_question_mark():
     notebook = solution()
     cell_of(notebook, FIRST)["source"] = "x = '\ud800'\r\n"

@@ -91,6 +91,12 @@ def test_zip_bombs_are_refused():
         notebook_in_zip(packed({str(number): b"" for number in range(1001)}))
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_way_of_packing_that_may_take_any_memory_is_refused(compression):
+    with pytest.raises(Unreadable, match="unusual way"):
+        notebook_in_zip(packed({"a.ipynb": b"{}"}, compression))
+
+
 def test_a_size_that_the_directory_hides_is_found_while_reading():
     data = bytearray(packed({"a.ipynb": bytes(files.MOST_BYTES * 2)}, zipfile.ZIP_STORED))
     place = data.rindex(b"PK\x01\x02")

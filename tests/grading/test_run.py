@@ -119,6 +119,7 @@ def test_a_process_of_nbval_that_was_killed_is_started_anew(settings, nbval):
     assert list(nbval.workplace.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_stopped_from_outside_it_gives_no_result_and_leaves_no_process(settings, tmp_path):
     nbval = Nbval(tmp_path)
     server = nbval._started().pid
@@ -143,6 +144,32 @@ def alive_in(parent):
     pairs = [line.split() for line in lines[1:] if line and "Z" not in line.split()[2]]
     children = {pid for pid, above, _ in pairs if above == str(parent)}
     return children | {pid for pid, above, _ in pairs if above in children}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", homework.names())
+def test_the_solution_has_full_marks_and_the_empty_notebook_none(settings, nbval, name):
+    assignment = homework.assignment(name)
+    for make, share in ((build.solution, 1), (build.student, 0)):
+        answers = read(Packed(json.dumps(make(assignment)).encode()), assignment)
+        result = grade("ann", answers, Settings(assignment, settings.secret, settings.sandbox, settings.limits), nbval)
+        assert (result.earned, result.status) == (share * assignment.automatic, GRADED)
+
+
+@pytest.mark.slow
+def test_each_student_is_graded_by_their_own_variant(settings, nbval):
+    hw1 = homework.assignment("hw1")
+    own = Settings(hw1, settings.secret, settings.sandbox, settings.limits, variants=True)
+    variant = own.variant("ann")
+    assert variant != own.variant("ben")
+    earned = {}
+    for built in (variant, own.variant("ben"), ""):
+        packed = Packed(json.dumps(build.solution(hw1, built)).encode())
+        result = grade("ann", read(packed, hw1, variant), own, nbval)
+        earned[built] = result.earned
+        assert result.status == (GRADED if built == variant else LOOK)
+    # The others lose what has variants, and nothing else.
+    assert earned[variant] == hw1.automatic > earned[""] > 0
 
 
 @pytest.mark.slow

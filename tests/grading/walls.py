@@ -102,3 +102,24 @@ def within(sandbox: Sandbox, facts: dict) -> dict[str, bool]:
     limits = Limits(seconds_per_call=30.0)
     with Answers({"doors": DOORS.read_text()}, sandbox, limits) as answers:
         return answers.get("doors", "tried")({**facts, "sandbox": sandbox.name})
+
+
+def as_seen_by_others(command: list[str], uid: int = 0, private: Path | None = None) -> list[str]:
+    """A command with Python and this checkout where every user reaches them, as `uid`. Root's home is closed to others.
+
+    With `private`, that folder takes the checkout's place: what lies in it is for root alone.
+    """
+    shown: list[str] = []
+    for path in dict.fromkeys(map(Path, (sys.base_prefix, sys.prefix, CHECKOUT))):
+        closed = [parent for parent in reversed(path.parents) if not parent.stat().st_mode & 0o001]
+        if closed:
+            # Whole, as folders that bwrap makes on the way are closed too.
+            top = str(closed[0] / path.relative_to(closed[0]).parts[0])
+            shown += ["--perms", "0755", "--tmpfs", str(closed[0]), "--ro-bind", top, top]
+    if private is not None:
+        shown += ["--ro-bind", str(private), str(CHECKOUT)]
+        # Another checkout, which Python's packages point to.
+        others = {Path(place, "rlhw") for place in sys.path} - {CHECKOUT / "rlhw"}
+        shown += [part for other in others if other.is_dir() for part in ("--tmpfs", str(other))]
+    drop = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--"] if uid else []
+    return ["bwrap", "--dev-bind", "/", "/", *shown, "--", *drop, *command]

@@ -80,6 +80,16 @@ def test_each_student_gets_a_variant_of_the_secret(tmp_path, capsys):
     assert "0123456789abcdef" not in capsys.readouterr().out
 
 
+def test_the_autograder_is_made_by_the_grader(monkeypatch):
+    from rlhw.grading import autograder
+
+    asked = []
+    monkeypatch.setattr(autograder, "main", lambda *arguments: asked.append(arguments) or 3)
+    assert cli.main(["homework", "autograder", "hw2", "--out", "a.zip"]) == 3
+    assert cli.main(["homework", "autograder", "hw1", "--secret", "s"]) == 3
+    assert asked == [("hw2", "a.zip", None), ("hw1", None, "s")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

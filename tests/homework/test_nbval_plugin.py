@@ -73,7 +73,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def restored(folder):
     """What pytest says with the plugin."""
-    return pytest_in(folder, *LAX)
+    return pytest_in(folder, *LAX, "tricked.ipynb", "right.ipynb")
 
 
 def tables(run) -> dict[str, list[str]]:
@@ -133,7 +133,7 @@ def test_right_answers_pass_and_what_they_borrow_is_named(restored):
 
 @pytest.mark.slow
 def test_two_processes_say_the_same(folder, restored):
-    run = pytest_in(folder, *LAX, "-n", "2", "--dist", "loadscope")
+    run = pytest_in(folder, *LAX, "-n", "2", "--dist", "loadscope", "tricked.ipynb", "right.ipynb")
     assert (run.returncode, counts(run)) == (1, counts(restored))
     assert tables(run) == tables(restored)
 
@@ -161,6 +161,7 @@ def test_without_nbval_nothing_is_touched(folder):
     assert done.value.value == []
 
 
+@pytest.mark.slow
 def test_another_nbval_is_an_error_and_never_a_silent_pass(folder):
     """A collector that does not read the notebook we hand it must not run the file's own checks."""
     (folder / "conftest.py").write_text(

@@ -166,6 +166,14 @@ def test_an_own_cell_with_the_id_of_one_of_ours_takes_another(notebook):
     assert ["print(1)" in text(one) for one in restored["cells"]].count(True) == 1
 
 
+def test_an_editor_that_drops_all_tags_gets_one_sentence_and_a_setup_cell_that_is_not_compared(notebook):
+    for one in notebook["cells"]:
+        one["metadata"] = {}
+    found = restore.restore(notebook, HW0)
+    assert found.remarks == ("Every check had other tags: its own were put back.",)
+    assert cell(found.notebook, "setup")["metadata"] == {"tags": ["nbval-ignore-output"]}
+
+
 def test_a_missing_setup_cell_is_put_back(notebook):
     notebook["cells"] = [one for one in notebook["cells"] if one["id"] != "setup"]
     found = restore.restore(notebook, HW0)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Run once by Gradescope, as root, while it builds the image. It stops at the first command that fails.
 set -euo pipefail
+umask 022
 source="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)"
 root="$(dirname "$source")"
 
@@ -23,8 +24,9 @@ fits "$python"
 packages="$("$root/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 echo "$root/private" > "$packages/rlhw-private.pth"
 
+# Closed at its folder: what stands inside keeps its mode, because a sandbox is shown the one file of it that is the worker.
 chown -R root:root "$source" "$root/private"
-chmod -R go-rwx "$source" "$root/private"
+chmod 700 "$source" "$root/private"
 chmod 600 "$source/secret"
 # Ends the build here, where an instructor sees it, rather than with the first submission.
 "$root/venv/bin/python" -m rlhw --version
