@@ -69,7 +69,7 @@ def hours(minutes: int) -> str:
 
 
 def question_rows(assignment: object) -> list[str]:
-    """One row a question: title, parts with their points, difficulty, minutes, points; a last row with the sums."""
+    """One row a question: title and difficulty, parts with their points, minutes, points; a last row with the sums."""
     exercises = importlib.import_module("rlhw.exercises")
     rows = []
     for item in assignment.items:
@@ -80,19 +80,20 @@ def question_rows(assignment: object) -> list[str]:
             spoken = (
                 f'<span class="question-stars" role="img" aria-label="difficulty {asked.stars} of 3">{stars}</span>'
             )
-            rows.append(f"| {asked.title} | {parts} | {spoken} | {asked.minutes} | {asked.points} |")
+            rows.append(f"| {asked.title} {spoken} | {parts} | {asked.minutes} | {asked.points} |")
         elif hasattr(item, "rubric"):
-            rows.append(f"| {item.title} | read by people | | {item.minutes} | {item.points} |")
+            rows.append(f"| {item.title} | read by people | {item.minutes} | {item.points} |")
     automatic, people = assignment.automatic, assignment.people
     whose = f"{automatic} by the machine, {people} by people" if people else "by the machine"
     ungraded = "" if assignment.graded else ", for your own eyes"
-    return [*rows, f"| **In all** | {whose}{ungraded} | | **{assignment.minutes}** | **{automatic + people}** |"]
+    return [*rows, f"| **In all** | {whose}{ungraded} | **{assignment.minutes}** | **{automatic + people}** |"]
 
 
 def homework_table(name: str) -> list[str]:
     """Return the lines of an assignment's table."""
     assignment = importlib.import_module("rlhw.homework").assignment(name)
-    head = ["| question | parts and their points | stars | minutes | points |", "| --- | --- | --- | --: | --: |"]
+    # Four columns, the last two narrow: a phone shows them all.
+    head = ["| question | parts, their points | min | points |", "| --- | --- | --: | --: |"]
     return head + question_rows(assignment)
 
 
