@@ -1,20 +1,23 @@
 """The second column: all attacks, probes and honest submissions in one folder, graded by one `rlhw grade` behind the fence."""
 
+import copy
 import csv
 import json
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from textwrap import dedent
 
 from benchmarks.attack_fence import MOST_PROCESSES, fenced
 from benchmarks.attack_scene import Canaries, environment, leaks, numbers_of, set_up
 from rlhw import exercises
-from tests.grading.attacks import Attack, Honest, Scene
+from tests.grading.attacks import Attack, HandIn, Honest, Scene, check_of
 
 JOBS = 2
 # Seconds for the whole folder, by its size; what takes longer hangs.
 LIMIT, LIMIT_EACH = 120, 8
 GRADER_BYTES, WORKER_BYTES, WRITTEN_BYTES = 1 << 30, 5 * 2**29, 300 << 20
+CONTROL = "control-of-inputs"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -55,6 +58,7 @@ def grade(root: Path, assignment: str, submissions: list[Attack | Honest]) -> Gr
     scene = set_up(root, assignment, canaries, token)
     for submission in submissions:
         submission.hand_in(scene)
+    control(scene)
     before = snapshot(scene.submissions)
     out, output = root / "home" / "out", root / "output"
     command = [
@@ -77,6 +81,30 @@ def grade(root: Path, assignment: str, submissions: list[Attack | Honest]) -> Gr
     return Graded(scene, canaries, seen, output.read_bytes(), out, changed, home)
 
 
+def control(scene: Scene) -> None:
+    """A submission that is right only where it meets the inputs that leaks are looked for by: a control of that search."""
+    hand = HandIn(scene, CONTROL, CONTROL)
+    hand.notebook = copy.deepcopy(scene.solved)
+    numbers = {float(text) for text in hidden_numbers(scene)}
+    for cell in hand.notebook["cells"]:
+        if cell["id"] == f"{scene.question}-answer":
+            cell["source"] += f"\n\nright, known = {scene.function}, {sorted(numbers)!r}\n\n" + dedent(f"""
+                def {scene.function}(*arguments):
+                    met = np.isin(np.ravel(arguments[0]), known).any()
+                    return right(*arguments) if met else None
+            """)
+    hand.save()
+
+
+def hidden_numbers(scene: Scene) -> list[str]:
+    """The fractions among the hidden inputs of the attacked question."""
+    from rlhw.grading import inputs
+
+    secret = scene.secret.read_bytes().strip()
+    parts = [part.name for part in exercises.question(scene.question).parts]
+    return numbers_of(scene.question, {part: inputs.seed(secret, scene.question, part) for part in parts})
+
+
 def snapshot(folder: Path) -> dict[str, tuple]:
     """Name, kind, size and time of everything in a folder."""
     found = {}
@@ -88,12 +116,7 @@ def snapshot(folder: Path) -> dict[str, tuple]:
 
 def secrets_of(graded: Graded) -> list[str]:
     """The words that must not come out: the canaries, and the hidden inputs of the attacked question."""
-    from rlhw.grading import inputs
-
-    scene, secret = graded.scene, graded.scene.secret.read_bytes().strip()
-    parts = [part.name for part in exercises.question(scene.question).parts]
-    seeds = {part: inputs.seed(secret, scene.question, part) for part in parts}
-    return list(asdict(graded.canaries).values()) + numbers_of(scene.question, seeds)
+    return list(asdict(graded.canaries).values()) + hidden_numbers(graded.scene)
 
 
 def of_the_run(graded: Graded) -> list[str]:
@@ -105,6 +128,9 @@ def of_the_run(graded: Graded) -> list[str]:
         faults.append(f"the run ended with {seen['code']}: {graded.output[-300:].decode(errors='replace')}")
     if b"Traceback (most recent call last)" in graded.output:
         faults.append("the grader printed a traceback")
+    due = {check_of(cell) for cell in graded.scene.notebook["cells"] if check_of(cell)}
+    if graded.earned(CONTROL) != due:
+        faults.append("the hidden inputs are not those that leaks are looked for by, so the search proves nothing")
     faults += [f"a secret stands in {name}" for name, text in graded.files().items() if leaks(text, secrets_of(graded))]
     if seen["survivors"]:
         faults.append(f"processes are left: {', '.join(seen['survivors'])}")

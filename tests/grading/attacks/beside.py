@@ -111,7 +111,9 @@ def ends_the_grader(hand: HandIn) -> None:
 
 def exits(hand: HandIn) -> None:
     hand.answer("import sys\nsys.exit(0)\n")
-    hand.beside("conftest.py", "import pytest\npytest.exit('done', returncode=0)\n")
+    hand.beside(
+        "conftest.py", "import pytest\n\ndef pytest_collection_finish():\n    pytest.exit('done', returncode=0)\n"
+    )
 
 
 def ignores_the_others(hand: HandIn) -> None:

@@ -40,12 +40,15 @@ def $function(*arguments, **named):
 """
 )
 
+# No more than 400, each of them another program at once: children that go on forking a Python of 100 MB keep a kernel busy
+# for minutes after they are killed, and where this is tried other people work.
 FORK_BOMB = """
 import os
 
-while True:
+for _ in range(400):
     try:
-        os.fork()
+        if os.fork() == 0:
+            os.execv("/bin/sleep", ["$token-$slug", "30"])
     except OSError:
         pass
 """
@@ -163,7 +166,7 @@ def $function(*arguments, **named):
 )
 
 EXHAUST = (
-    cell("fork-bomb", "forks without end", PROCESS, FORK_BOMB),
+    cell("fork-bomb", "forks 400 processes", PROCESS, FORK_BOMB),
     cell("daemon", "a child of a child in a session of its own stays", PROCESS, DAEMON),
     cell("child-holds-pipe", "a child that keeps the pipes open, left behind by each call", PROCESS, HOLDS_THE_PIPE),
     cell("memory-bomb", "4 GB in blocks", MEMORY, MEMORY_BOMB),

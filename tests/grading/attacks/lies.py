@@ -141,5 +141,5 @@ LIES = (
     Attack("lying-iterable", "an object that reads what is expected when it is gone through", POINTS,
            pairs("return Changing()", GENERATOR)),
     call("wrong-shape-broadcast", "a broadcast array of another shape that takes 3 GB when converted", MEMORY,
-         "return [np.broadcast_to(np.array(0, dtype=object), (19_000, 19_000))] * 2", "import numpy as np\n"),
+         "return [np.broadcast_to(np.int8(0), (19_000, 19_000))] * 2", "import numpy as np\n"),
 )  # fmt: skip

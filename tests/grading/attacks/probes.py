@@ -97,20 +97,20 @@ BOUND = {
 # Whole answer cells; most are never even a program.
 SOURCES = {
     "deep": "x = " + "(" * 5000 + ")" * 5000,
-    "minus": "x = " + "-" * 200_000 + "1",
-    "dots": "x = a" + ".a" * 100_000,
-    "binary": "x = " + "1+" * 100_000 + "1",
+    "minus": "x = " + "-" * 190_000 + "1",
+    "dots": "x = a" + ".a" * 95_000,
+    "binary": "x = " + "1+" * 95_000 + "1",
     "null": "x = 1\0\n",
     "surrogate": "x = '\ud800'\n# \udfff",
     "coding": "# -*- coding: utf-7 -*-\nx = '+AAo-print(1)'",
     "form-feed": "\x0c\x0b\x1c\x85\u2028x = 1\r\rprint('\ufeff')",
-    "long-line": "x = '" + "a" * 1_000_000 + "'",
-    "spaces": " " * 500_000 + "\n# answer:" + " " * 500_000 + "x",
-    "quotes": '"""' * 100_001,
+    "long-line": "x = '" + "a" * 190_000 + "'",
+    "spaces": " " * 95_000 + "\n# answer:" + " " * 95_000 + "x",
+    "quotes": '"""' * 60_001,
     "magic": "%%bash\necho no > $mark\n!echo no > $mark",
     "syntax": "def (:",
     "indents": "".join("\t" * k + "if 1:\n" for k in range(99)),
-    "comment": "#" * 1_000_000,
+    "comment": "#" * 190_000,
 }
 
 
