@@ -153,19 +153,46 @@ window.pageAudit ??= (() => {
       return [formula, inside];
     });
   };
-  const unfoldFormulas = () => insides.forEach(([formula, inside]) => formula.replaceChildren(...inside));
+  // What was folded last comes back first: a piece of code may stand in another.
+  const unfold = () => insides.splice(0).reverse().forEach(([element, inside]) => element.replaceChildren(...inside));
+
+  // Code has a span for each word, to colour it: three nodes in four on some pages. To axe they are one text, unless one of
+  // `kept` is among them. Only spans and emphases that carry a class and nothing else are taken for colour.
+  const foldCode = (kept = []) => {
+    const keep = new Set(kept);
+    const plain = (node) => node.nodeType === 3 || (node.nodeType === 1 && ["span", "em"].includes(node.localName) &&
+      node.getAttributeNames().every((name) => name === "class") && !keep.has(node) && [...node.childNodes].every(plain));
+    const fold = (element) => {
+      const inside = [...element.childNodes];
+      const runs = [];
+      for (const node of inside) {
+        if (!plain(node)) runs.push(node);
+        else if (Array.isArray(runs.at(-1))) runs.at(-1).push(node);
+        else runs.push([node]);
+      }
+      runs.filter((run) => run.nodeType === 1).forEach(fold);
+      if (runs.length === inside.length && inside.every((node) => node.nodeType === 3 || !plain(node))) return;
+      element.replaceChildren(...runs.map((run) => (Array.isArray(run) ? run.map((node) => node.textContent).join("") : run)));
+      insides.push([element, inside]);
+    };
+    all("pre, code, dt.sig").filter((element) => !element.parentElement.closest("pre, code, dt.sig")).forEach(fold);
+  };
 
   // Contrast is axe's dearest question, and text that looks the same has the same answer: one element for each look.
   const looks = () => {
     const text = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim().length > 1);
+    const says = (parts) => parts.filter((part) => !["rgba(0, 0, 0, 0)", "none", "1"].includes(part)).join();
+    const behind = new Map([[null, ""]]);
+    const ground = (box) => {
+      if (!behind.has(box)) {
+        const { backgroundColor, backgroundImage, opacity, filter } = getComputedStyle(box);
+        behind.set(box, [says([backgroundColor, backgroundImage, opacity, filter]), ground(box.parentElement)].filter(Boolean).join());
+      }
+      return behind.get(box);
+    };
     const key = (element) => {
       const own = getComputedStyle(element);
-      const parts = [own.color, own.fontSize, own.fontWeight, own.position, own.textShadow];
-      for (let box = element; box; box = box.parentElement) {
-        const { backgroundColor, backgroundImage, opacity, filter } = getComputedStyle(box);
-        parts.push(backgroundColor, backgroundImage, opacity, filter);
-      }
-      return parts.filter((part) => !["rgba(0, 0, 0, 0)", "none", "1"].includes(part)).join();
+      return says([own.color, own.fontSize, own.fontWeight, own.position, own.textShadow, ground(element)]);
     };
     const shownTexts = all("body *").filter((element) => text(element) && shown(element));
     return [...new Map(shownTexts.map((element) => [key(element), element])).values()];
@@ -175,5 +202,5 @@ window.pageAudit ??= (() => {
   const icons = () => all("link[rel~=icon]").map((link) => link.href);
   const theme = () => [document.documentElement.dataset.theme || ""];
 
-  return { structure, pictures, mathematics, overflow, focus, figuresInDark, motion, paper, foldFormulas, unfoldFormulas, looks, links, icons, theme };
+  return { structure, pictures, mathematics, overflow, focus, figuresInDark, motion, paper, foldFormulas, foldCode, unfold, looks, links, icons, theme };
 })()

@@ -30,11 +30,13 @@ SETTLED = """async () => {
 }"""
 RUN_AXE = """async (contrast) => {
   pageAudit.foldFormulas();
+  const looks = contrast ? pageAudit.looks() : [];
+  pageAudit.foldCode(looks);
   const options = { resultTypes: ["violations"], preload: false };
   const { violations } = contrast
-    ? await axe.run({ include: pageAudit.looks() }, { ...options, runOnly: ["color-contrast"] })
+    ? await axe.run({ include: looks }, { ...options, runOnly: ["color-contrast"] })
     : await axe.run(document, { ...options, rules: { "color-contrast": { enabled: false } } });
-  pageAudit.unfoldFormulas();
+  pageAudit.unfold();
   const grave = violations.filter((found) => ["serious", "critical"].includes(found.impact));
   return grave.map(({ id, impact, help, nodes }) => ({
     id, impact, help,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from page_audit import audit, audit_loading, audit_theme
+from page_audit import QUESTIONS, audit, audit_loading, audit_theme
 from serving import PROJECT, Site, on_disk, served
 
 GOOD = """<!doctype html>
@@ -83,6 +83,23 @@ FAULTS = {
         '<span class="math" style="color: #bbb"><mjx-container><mjx-math>x</mjx-math></mjx-container></span>',
         "(serious, color-contrast)",
     ),
+    "pale word in code": (
+        '<style>.k { color: #ddd }</style><pre>x <span class="k">if</span> <span class="n">y</span> else z</pre>',
+        "(serious, color-contrast)",
+    ),
+    "code that only a mouse can scroll": (
+        '<div style="width: 99px"><pre style="overflow-x: auto"><span class="k">return</span> '
+        f'<span class="n">{"x" * 99}</span></pre></div>',
+        "(serious, scrollable-region-focusable)",
+    ),
+    "link without a name in code": (
+        '<pre><span class="k">if</span> <a href="#start"><span class="n"></span></a><span class="n">y</span></pre>',
+        "(serious, link-name)",
+    ),
+    "forbidden words for a word of code": (
+        '<pre><span class="k">if</span> <span class="n" role="img">y</span></pre>',
+        "(serious, role-img-alt)",
+    ),
     "input without label": ('<input type="text">', "(critical, label)"),
     "file that is not there": ('<script src="lost.js"></script>', "failed request: {address}lost.js"),
     "picture that is not there": ('<img src="lost.png" alt="A plot">', "the picture lost.png does not show"),
@@ -149,6 +166,31 @@ def test_good_page_has_no_problem_of_theme(folder, pages, page_of, theme):
 
 def test_good_page_has_no_problem_from_disk(folder, page_of):
     assert audit_loading(page_of(), on_disk(folder).url(write(folder))) == []
+
+
+CODE = """<dl><dt class="sig">f(<em class="p"><span class="n">x</span></em>, <em class="p"><span class="n">y</span>
+<a href="#start">link</a></em>)</dt></dl>
+<pre><span></span><span class="k">if</span> <span id="here"><span class="n">x</span>:</span> <span class="c">the rest</span></pre>
+<p><span class="math"><mjx-container><mjx-math>x</mjx-math></mjx-container></span> <code>a <span class="pre">b</span></code></p>"""
+
+
+def test_what_is_folded_for_axe_is_smaller_reads_the_same_and_comes_back(folder, pages, page_of):
+    reader = page_of()
+    reader.goto(pages.url(write(folder, CODE)))
+    reader.evaluate(QUESTIONS)
+    count, text, whole = "document.querySelectorAll('*').length", "document.body.innerText", "document.body.innerHTML"
+    before = {asked: reader.evaluate(asked) for asked in (count, text, whole)}
+    kept = reader.evaluate(
+        "pageAudit.foldCode([document.querySelector('.c')]), "
+        "[...document.querySelectorAll('pre *, dt *, code *')].map((element) => element.outerHTML)"
+    )
+    assert kept == [
+        '<em class="p">y\n<a href="#start">link</a></em>', '<a href="#start">link</a>', '<span id="here">x:</span>',
+        '<span class="c">the rest</span>',
+    ]  # fmt: skip
+    assert reader.evaluate(text) == before[text]
+    reader.evaluate("pageAudit.unfold(), pageAudit.foldFormulas(), pageAudit.foldCode(), pageAudit.unfold()")
+    assert {asked: reader.evaluate(asked) for asked in before} == before
 
 
 @pytest.mark.parametrize("name", FAULTS)
