@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # More processes than any grader has, and a size that none should reach: what passes them is stopped at once.
-MOST_PROCESSES, MOST_BYTES = 300, 5 * 2**29
+MOST_PROCESSES, MOST_BYTES = 300, 5 * 2**28
 STEP = 0.05
 
 
