@@ -13,10 +13,25 @@ from rlhw.exercises.question import Question, Wrong, close
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", exercises.names())
 def test_every_check_is_proven(name, capsys):
-    """On few seeds: `make test` runs `rlhw exercises prove` as well, which takes 20."""
+    """Slow, for `make test` begins with `rlhw exercises prove`, which takes 20 seeds, these three among them."""
     assert exercises.prove([name], seeds=3), capsys.readouterr().out
+
+
+def test_side_by_side_the_same_is_said_in_the_same_order(capsys):
+    chosen = ["ch2-recall", "b2-recall", "ch3-recall", "ch1-score"]
+    assert exercises.prove(chosen, seeds=2)
+    alone = capsys.readouterr().out
+    assert exercises.prove(chosen, seeds=2, jobs=3)
+    assert capsys.readouterr().out == alone
+    assert alone.count("2 seeds\n") == len(chosen)
+
+
+def test_side_by_side_an_unknown_name_is_still_a_sentence():
+    with pytest.raises(ValueError, match="Did you mean 'ch1-score'"):
+        exercises.prove(["ch1-scor", "ch1-score"], seeds=1, jobs=2)
 
 
 @pytest.mark.parametrize("name", exercises.names())

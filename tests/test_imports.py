@@ -43,8 +43,12 @@ ARROWS = {
     "ppo": {"batches", "logprobs", "rollouts", "training"},
     "ppo_details": {"batches", "ppo", "reward_model", "training"},
     "grpo": {"batches", "logprobs", "rollouts", "ppo", "training"},
-    "exercises": {"laws", "policy_gradient", "bandits"},
-    "homework": {"rlhw", "exercises", "repository", "preferences", "evaluation"},
+    "exercises": {"laws", "policy_gradient", "bandits", "preferences"},
+    # own_run sends a student's labels through the whole pipeline.
+    "homework": {
+        *("rlhw", "exercises", "repository", "preferences", "evaluation"),
+        *("batches", "language_model", "pipeline", "reward_model"),
+    },
     "grading": {"rlhw", "laws", "exercises", "homework", "repository"},
     "mutants": {
         "laws",

@@ -4,8 +4,12 @@
 least five named wrong answers, each with its own hint, and accepts two different right ones, over 20 seeds.
 """
 
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -87,31 +91,39 @@ def markdown(name: str, variant: str = "") -> str:
     return f"{head}\n\n{asked.text.strip()}"
 
 
-def prove(names_to_prove: list[str] | None = None, seeds: int = 20) -> bool:
-    """Print for each question what its check rejects and accepts; True when every proof holds."""
-    complete = True
-    for name in names_to_prove or names():
-        asked, faults = question(name), []
-        if len(asked.wrong) < 5 or len(asked.right) < 2:
-            faults.append(f"it has {len(asked.wrong)} wrong and {len(asked.right)} right answers; 5 and 2 are needed")
-        if len({wrong.hint for wrong in asked.wrong.values()}) < len(asked.wrong):
-            faults.append("two wrong answers share a hint")
-        for seed in range(seeds):
-            faults += [
-                f"right answer '{k}' rejected" for k, a in asked.right.items() if not verdict(name, a, seed).passed
-            ]
-            faults += filter(None, (_fault(asked, key, seed) for key in asked.wrong))
-        summary = (
-            f"{len(asked.wrong)} wrong answers rejected, each with its own hint, {len(asked.right)} right ones accepted"
-        )
-        print(
-            f"{name}: {summary}, {seeds} seeds"
-            if not faults
-            else f"{name}: NOT PROVEN: {'; '.join(sorted(set(faults)))}"
-        )
-        complete = complete and not faults
-    print("every check is proven" if complete else "some checks are not proven")
-    return complete
+def prove(names_to_prove: list[str] | None = None, seeds: int = 20, jobs: int = 1) -> bool:
+    """Print for each question what its check rejects and accepts; True when every proof holds.
+
+    With several jobs as many processes share the questions; what is printed is the same.
+    """
+    chosen, holds = names_to_prove or names(), []
+    jobs = min(jobs, len(chosen))
+    # Processes begin anew: a fork of a process that has threads may never end.
+    pool = ProcessPoolExecutor(jobs, get_context("spawn")) if jobs > 1 else nullcontext()
+    with pool:
+        for line, proven in (pool.map if jobs > 1 else map)(partial(_proof, seeds=seeds), chosen):
+            print(line, flush=True)
+            holds.append(proven)
+    print("every check is proven" if all(holds) else "some checks are not proven")
+    return all(holds)
+
+
+def _proof(name: str, seeds: int) -> tuple[str, bool]:
+    """The line on a question, and whether it is proven."""
+    asked, faults = question(name), []
+    if len(asked.wrong) < 5 or len(asked.right) < 2:
+        faults.append(f"it has {len(asked.wrong)} wrong and {len(asked.right)} right answers; 5 and 2 are needed")
+    if len({wrong.hint for wrong in asked.wrong.values()}) < len(asked.wrong):
+        faults.append("two wrong answers share a hint")
+    for seed in range(seeds):
+        faults += [f"right answer '{k}' rejected" for k, a in asked.right.items() if not verdict(name, a, seed).passed]
+        faults += filter(None, (_fault(asked, key, seed) for key in asked.wrong))
+    if faults:
+        return f"{name}: NOT PROVEN: {'; '.join(sorted(set(faults)))}", False
+    summary = (
+        f"{len(asked.wrong)} wrong answers rejected, each with its own hint, {len(asked.right)} right ones accepted"
+    )
+    return f"{name}: {summary}, {seeds} seeds", True
 
 
 def _fault(asked: Question, key: str, seed: int) -> str:

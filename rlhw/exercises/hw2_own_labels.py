@@ -2,8 +2,8 @@
 
 import json
 
+from rlhw.exercises.labels import BROKEN, NO_OBJECT, read
 from rlhw.exercises.question import Part, Question, Wrong
-from rlhw.homework.labels import BROKEN, NO_OBJECT, read
 
 LEAST, PROMPTS = 30, 10
 
@@ -15,8 +15,8 @@ and bring them back with `rlhw label import`. Either file holds one JSON object 
 `{{"prompt": "…", "first": "…", "second": "…", "choice": "first", "annotator": "me", "seconds": 4.2}}`
 
 Paste the whole file between the quotes of `labels`. The `r` in front of them belongs there: without it Python turns the
-backslashes of the file into something else. `print(rlhw.homework.labels.report(labels))` in a cell of your own, after
-`import rlhw.homework.labels`, says what each line counts for.
+backslashes of the file into something else. `print(rlhw.exercises.labels.report(labels))` in a cell of your own, after
+`import rlhw.exercises.labels`, says what each line counts for.
 
 What counts: a line that can be read, with two different answers and the choice `"first"` or `"second"`. The same pair counts
 once. Ties may stand among them and do not count. There must be {LEAST} such pairs; not all of the choices on one side; and

@@ -4,8 +4,8 @@ import json
 import math
 
 from rlhw.exercises.hw2_own_labels import Faultless, sample
+from rlhw.exercises.labels import fingerprint, read
 from rlhw.exercises.question import Part, Question, Wrong
-from rlhw.homework.labels import fingerprint, read
 from rlhw.preferences.files import strict_json
 
 TRAININGS, POLICIES = ("reward", "dpo", "ppo", "grpo"), ("clone", "ppo", "grpo", "dpo")

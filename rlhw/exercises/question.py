@@ -111,9 +111,11 @@ def draw_part(question: Question, part: str, seed: int) -> dict[str, list[Case]]
 
 def outputs_of(answer: Answer, cases: dict[str, list[Case]]) -> dict[str, list[object]]:
     """What the answer says to each case. A function is called with its own copies of the arguments."""
-    if not callable(answer):
-        return {name: [answer for _ in group] for name, group in cases.items()}
-    return {name: [answer(*deepcopy(case)) for case in group] for name, group in cases.items()}
+    return {name: [_said(answer, case) for case in group] for name, group in cases.items()}
+
+
+def _said(answer: Answer, case: Case) -> object:
+    return answer(*deepcopy(case)) if callable(answer) else answer
 
 
 def judge(question: Question, cases: dict[str, list[Case]], outputs: dict[str, list[object]]) -> Verdict:
@@ -133,18 +135,18 @@ def judge(question: Question, cases: dict[str, list[Case]], outputs: dict[str, l
 
 
 def _hint(question: Question, cases: dict[str, list[Case]], outputs: dict[str, list[object]]) -> str:
-    given = [output for group in outputs.values() for output in group]
+    given = [pair for name, group in cases.items() for pair in zip(group, outputs[name], strict=True)]
     for wrong in question.wrong.values():
-        known = [output for group in _quietly(wrong.answer, cases).values() for output in group]
-        if len(known) == len(given) and all(_same(question, a, b) for a, b in zip(given, known, strict=True)):
+        # One case after the other: most wrong answers differ from this one at the first, and need not be asked the rest.
+        if all(_same(question, got, _quietly(wrong.answer, case)) for case, got in given):
             return wrong.hint
     return question.law
 
 
-def _quietly(answer: Answer, cases: dict[str, list[Case]]) -> dict[str, list[object]]:
+def _quietly(answer: Answer, case: Case) -> object:
     # Wrong answers divide by zero and overflow; the learner needs the hint, not our warnings.
     with np.errstate(all="ignore"):
-        return outputs_of(answer, cases)
+        return _said(answer, case)
 
 
 def _same(question: Question, got: object, known: object) -> bool:

@@ -96,9 +96,9 @@ def _graded(submissions: list[Submission], settings: Settings, out: Path, jobs: 
 def _write(done: list[Done], assignment: Assignment, out: Path, marks: dict | None, gradescope: bool) -> None:
     results = [one.result for one in done]
     seconds = {one.result.student: one.seconds for one in done if one.seconds is not None}
-    report.write(results, assignment, out, manual=marks, gradescope=gradescope, seconds=seconds)
-    manual.write(results, assignment, out / "manual.csv", marks)
     answers = {one.result.student: one.cells for one in done if one.cells}
+    report.write(results, assignment, out, manual=marks, gradescope=gradescope, seconds=seconds, sources=answers)
+    manual.write(results, assignment, out / "manual.csv", marks)
     similarity.write(similarity.compare(answers, similarity.references()), out / "similarity.csv")
 
 

@@ -30,20 +30,34 @@ def feedback(result: Result, assignment: Assignment, manual: Mapping | None = No
     )
 
 
-def to_read(result: Result, assignment: Assignment) -> str:
-    """The page for the people who mark: the student's prose, as text, beside the rubric and the marked samples."""
+def to_read(result: Result, assignment: Assignment, cells: Mapping[str, str] | None = None) -> str:
+    """The page for the people who mark: the student's prose, as text, beside the rubric and the marked samples.
+
+    `cells` is the code that was handed in, by question: prose may speak of it.
+    """
     answers = [(asked, answer_text(result.written.get(asked.name, ""))) for asked in assignment.written]
     return _template("to_read.html").render(
-        assignment=assignment, result=result, student=shown(result.student), answers=answers
+        assignment=assignment,
+        result=result,
+        student=shown(result.student),
+        answers=answers,
+        code={name: code_text(source) for name, source in (cells or {}).items()},
     )
 
 
 def answer_text(source: str) -> str:
     """A prose answer line by line without its mark, invisible signs made visible, line breaks kept."""
-    lines = source.replace("\r\n", "\n").split("\n")
-    if lines[0].startswith("<!-- answer:"):
-        lines = lines[1:]
-    return "\n".join(map(tables.visible, lines)).strip()
+    lines = _lines(source)
+    return "\n".join(lines[1:] if lines[0].startswith("<!-- answer:") else lines).strip()
+
+
+def code_text(source: str) -> str:
+    """Code as it stands, tabs as four spaces, invisible signs made visible."""
+    return "\n".join(_lines(source.replace("\t", "    "))).rstrip()
+
+
+def _lines(source: str) -> list[str]:
+    return [tables.visible(line) for line in source.replace("\r\n", "\n").split("\n")]
 
 
 @cache

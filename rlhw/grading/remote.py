@@ -23,9 +23,10 @@ from collections import Counter
 from collections.abc import Mapping
 
 from rlhw.grading import values
-from rlhw.grading.conversation import AnswerFailed, Worker
+from rlhw.grading.conversation import SENTENCES, AnswerFailed, Worker
 from rlhw.grading.sandbox import Limits, NoSandbox, Sandbox
 
+__all__ = ["SENTENCES", "AnswerFailed", "Answers", "RemoteFunction"]
 # Killed this often over one question, a worker isn't started for that question again.
 STRIKES = 2
 

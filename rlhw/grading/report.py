@@ -23,11 +23,13 @@ def write(
     manual: Mapping | None = None,
     gradescope: bool = False,
     seconds: Mapping[str, float] | None = None,
+    sources: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
     """Write tables, pages and files for learning platforms into `out`; a file that is there is replaced at once.
 
     `results/<student>.json` is written where it is missing: the batch writes it as soon as a submission is graded.
-    `manual` holds people's marks as `manual.read` gives them. `seconds` are those that grading took, by student.
+    `manual` holds people's marks as `manual.read` gives them. `seconds` are those that grading took, by student. `sources` are
+    the answer cells by student and question, for the pages of those who mark.
     """
     results = sorted(results, key=lambda result: result.student)
     for folder in ("results", "feedback", "to_read"):
@@ -38,7 +40,9 @@ def write(
             tables.write_json(out / "results" / f"{name}.json", result.as_dict())
         write_atomically(out / "feedback" / f"{name}.html", pages.feedback(result, assignment, manual))
         if result.status != REFUSED and assignment.written:
-            write_atomically(out / "to_read" / f"{name}.html", pages.to_read(result, assignment))
+            write_atomically(
+                out / "to_read" / f"{name}.html", pages.to_read(result, assignment, (sources or {}).get(result.student))
+            )
     write_grades(results, assignment, out / "grades.csv", manual)
     if assignment.graded:
         canvas.write(results, assignment, out / "canvas.csv", manual)

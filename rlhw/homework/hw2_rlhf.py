@@ -57,7 +57,7 @@ What came of your labels? In about 300 words, with the numbers of *your* run car
 
 1. **The labels.** How many, how long did they take, what made you choose one answer over another? Name one pair on which
    you were unsure, and say why.
-2. **The reward model.** Its accuracy with n, and Wilson's interval for it (chapter 8; for n = 8 it is about 0.6 wide). Its
+2. **The reward model.** Its accuracy with n, and Wilson's interval for it (chapter 8; for n = 9 it is more than 0.5 wide). Its
    validation loss beside ln 2. What may you conclude, and what not?
 3. **The policies.** $J$ of the clone, PPO, GRPO and DPO beside $J^\ast$, each with its standard error. Which difference is
    larger than its uncertainty? Where did the KL go, and did gold follow the learned reward?
@@ -177,12 +177,12 @@ ASSIGNMENT = Assignment(
                     16,
                     "I labelled 45 pairs in nine minutes. I chose the summary with more facts that stand in the post, and at a "
                     "draw the shorter one; on the bike post both named one right fact and one wrong one, and my choice there "
-                    "is a coin. Accuracy on the held-out labels: 5 of 8, Wilson 0.31 to 0.86. So the model may be worse than "
+                    "is a coin. Accuracy on the held-out labels: 5 of 9, Wilson 0.27 to 0.81. So the model may be worse than "
                     "a coin or nearly perfect. The loss is 1.31 where a constant model has 0.69: as chances its scores are "
                     "worse than none, it is too sure. J (s.e. to J*): clone 2.31, behind J* = 4.02 by 1.71 (0.11); PPO 1.1, "
                     "behind by 2.9 (0.2); DPO 2.28, behind by 1.74 (0.11). PPO is worse than the clone by more than four "
                     "standard errors; clone and DPO do not differ. PPO spent 4 nats, and its learned reward rose from 0.1 to "
-                    "2.4 while gold fell from 2.3 to 2.1: over-optimisation of 37 labels. Sample: post 3, clone 'my bike was "
+                    "2.4 while gold fell from 2.3 to 2.1: over-optimisation of 36 labels. Sample: post 3, clone 'my bike was "
                     "stolen. what now?', PPO 'my bike was stolen by my boss. my boss lied. i am sad.' I prefer the clone, and "
                     "gold does. Next I would hold β fixed and label 300: if the accuracy's interval then excludes 0.5, it was "
                     "the number of labels and not how I label.",

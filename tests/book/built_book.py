@@ -59,12 +59,17 @@ def assert_whole(html: Path) -> None:
 
 @pytest.fixture(scope="session")
 def built_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the built pages. Built once, also with several workers; ``RLHW_BOOK`` names a ready one instead."""
-    ready = os.environ.get("RLHW_BOOK")
+    """The folder of the built pages. Built once, also with several workers.
+
+    ``RLHW_BOOK`` names a ready one instead. So does what ``make book`` has just built from nothing, of the same sources.
+    """
+    import built_from
+
+    given = os.environ.get("RLHW_BOOK")
+    ready = Path(given).resolve() if given else built_from.ready(ROOT)
     if ready:
-        html = Path(ready).resolve()
-        assert_whole(html)
-        return html
+        assert_whole(ready)
+        return ready
     base = tmp_path_factory.getbasetemp()
     # With xdist each worker has a folder of its own below one that they share.
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base

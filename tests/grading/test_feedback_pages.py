@@ -30,8 +30,7 @@ def out(tmp_path_factory):
     return out
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1200), ("dark", 390)])
 def test_the_pages_are_readable(browser, out, theme, width):
     # axe is a script: for it alone the page's policy is set aside.
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, bypass_csp=True)

@@ -45,7 +45,7 @@ MARKS = st.dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(marks=MARKS)
 def test_the_round_trip_is_exact(tmp_path, marks):
     manual.write([], ASSIGNMENT, tmp_path / "manual.csv", marks)

@@ -113,7 +113,7 @@ def test_a_students_text_reaches_no_file_but_the_readers_page_and_the_result(tmp
 
 
 def test_pages_hold_no_markup_of_a_student(tmp_path):
-    report.write([hostile()], ASSIGNMENT, tmp_path)
+    report.write([hostile()], ASSIGNMENT, tmp_path, sources={MARKUP: {"ch6-gae": f"x = 1\n\ty\u202e = {MARKUP!r}"}})
     for folder in ("feedback", "to_read"):
         (page,) = (tmp_path / folder).iterdir()
         text = page.read_text(encoding="utf8")
@@ -125,6 +125,15 @@ def test_pages_hold_no_markup_of_a_student(tmp_path):
         assert "default-src 'none'; style-src 'unsafe-inline'" in text
     # The control: it is there, as text.
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+
+
+def test_those_who_mark_see_the_code_that_the_prose_speaks_of(tmp_path):
+    sources = {"ann": {"ch6-gae": "def gae(rewards):\n\treturn rewards < 1\n"}}
+    report.write(a_class(), ASSIGNMENT, tmp_path, sources=sources)
+    shown = (tmp_path / "to_read" / "ann.html").read_text(encoding="utf8")
+    assert "def gae(rewards):\n    return rewards &lt; 1</pre>" in shown
+    assert "The code" not in (tmp_path / "to_read" / "bob.html").read_text(encoding="utf8")
+    assert "def gae" not in (tmp_path / "feedback" / "ann.html").read_text(encoding="utf8")
 
 
 def test_feedback_shows_parts_hints_and_what_people_said(out):

@@ -8,7 +8,7 @@ import pytest
 from rlhw import exercises, homework
 from rlhw.exercises.question import draw_part
 from rlhw.grading import trusted
-from rlhw.grading.remote import SENTENCES, AnswerFailed
+from rlhw.grading.conversation import SENTENCES, AnswerFailed
 
 ASKED = exercises.question("b3-td-error")
 PART = ASKED.parts[0].name

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from rlhw import exercises
+from rlhw.exercises import labels
 from rlhw.exercises.hw2_own_labels import sample
 from rlhw.exercises.hw2_run_card import card_of
-from rlhw.homework import labels, own_run
+from rlhw.homework import own_run
 from rlhw.labelling import Session
 from rlhw.pipeline import jobs
 from rlhw.preferences import read_jsonl
@@ -78,6 +79,17 @@ def test_warm_ups_are_those_of_the_jobs(monkeypatch):
 
     for name, warmup in own_run.WARMUP.items():
         assert re.findall(r"warmup=(\d+)", inspect.getsource(getattr(jobs, name))) == [str(warmup)], name
+
+
+def test_a_fifth_of_the_prompts_is_held_back():
+    found = labels.read(sample(90, prompts=45)).comparisons
+    train, held_out = own_run.hold_back(list(found), 0.2, 0)
+    assert (len(train), len(held_out)) == (72, 18)
+    assert not {one.prompt for one in train} & {one.prompt for one in held_out}
+    assert own_run.hold_back(list(found)[::-1], 0.2, 0)[1] == held_out[::-1]
+    assert own_run.hold_back(list(found), 0.2, 1)[1] != held_out
+    with pytest.raises(ValueError, match="label more prompts"):
+        own_run.hold_back(list(found[:2]), 0.2, 0)
 
 
 def test_labels_that_cannot_be_used(tmp_path):
