@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # More processes than any grader has, and a size that none should reach: what passes them is stopped at once.
-MOST_PROCESSES, MOST_BYTES = 300, 5 * 2**29
+MOST_PROCESSES, MOST_BYTES = 300, 5 * 2**28
 STEP = 0.05
 
 
@@ -65,7 +65,7 @@ def counted() -> Iterator[Callable[[], None]]:
 
 
 def close_off(folder: str) -> None:
-    """Only `folder` stays writable, /dev/shm and its tmp are new and small, and loopback is up."""
+    """Only `folder` stays writable, /dev/shm, /var/tmp and its tmp are new and small, and loopback is up."""
     libc = ctypes.CDLL(None, use_errno=True)
     bind, remount, read_only, private = 4096, 32, 1, 1 << 18 | 1 << 14
 
@@ -75,8 +75,9 @@ def close_off(folder: str) -> None:
 
     mount("none", "/", "", private)
     mount(folder, folder, "", bind)
-    mount("tmpfs", "/dev/shm", "tmpfs", 0, "size=1g,mode=1777")
-    mount("tmpfs", f"{folder}/tmp", "tmpfs", 0, "size=1g,mode=1777")
+    # A program that does not look at TMPDIR falls back on /var/tmp where it cannot write to /tmp.
+    for place in ("/dev/shm", "/var/tmp", f"{folder}/tmp"):
+        mount("tmpfs", place, "tmpfs", 0, "size=1g,mode=1777")
     mount("none", "/", "", bind | remount | read_only)
     with socket.socket() as any_socket:
         fcntl.ioctl(any_socket, 0x8914, struct.pack("16sH14s", b"lo", 1 | 64, b""))  # SIOCSIFFLAGS: up and running
@@ -126,7 +127,7 @@ def watch(run: subprocess.Popen, job: dict, seen: dict) -> None:
         for _, size, inner, _ in alive:
             which = "inner_bytes" if inner else "outer_bytes"
             seen[which] = max(seen[which], size)
-        for place in (f"{job['folder']}/tmp", "/dev/shm"):
+        for place in (f"{job['folder']}/tmp", "/dev/shm", "/var/tmp"):
             state = os.statvfs(place)
             seen["tmp_bytes"] = max(seen["tmp_bytes"], (state.f_blocks - state.f_bfree) * state.f_frsize)
         now = time.monotonic()

@@ -74,6 +74,5 @@ def number(value: int | float) -> int | float:
 
 
 def write_json(path: Path, data: object) -> None:
-    """Write JSON atomically, the keys in order. Half a pair of a surrogate is written as an escape: UTF-8 has none."""
-    text = json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
-    write_atomically(path, re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text) + "\n")
+    """Write JSON atomically, the keys in order, in ASCII: what turns a line round in a terminal is an escape like any other."""
+    write_atomically(path, json.dumps(data, indent=1, sort_keys=True, allow_nan=False) + "\n")

@@ -6,6 +6,7 @@ import json
 import os
 from functools import partial
 
+from .files import IRREGULAR
 from .forge import FORGE
 from .scene import DENIAL, POINTS, Attack, HandIn
 
@@ -229,6 +230,7 @@ BINDS = {name: f"{HELPERS}\n$f = {value}\n" for name, value in BOUND.items()}
 
 PROBES: tuple[Attack, ...] = (
     *FORGE,
+    *IRREGULAR,
     *packed("returns", "functions that return", POINTS, RETURNS),
     *packed("binds", "names bound to", POINTS, BINDS),
     *packed("sources", "answer cells of this form", DENIAL, SOURCES),

@@ -140,7 +140,7 @@ for place in filter(None, places):
             text = file.read_bytes()[:200000]
         except OSError:
             continue
-        if b"$token" in text or b"seeds" in text:
+        if str(file) == r"$secret" or b"seeds" in text:
             found.append((str(file), text[:4000]))
             try:
                 with open(file, "a") as records:

@@ -83,7 +83,8 @@ class HandIn:
         names = {
             "question": scene.question, "function": scene.function, "mark": self.mark, "slug": self.slug,
             "token": scene.token, "port": scene.port, "variable": scene.variable, "secret": scene.secret,
-            "victim": scene.victim_file, "submissions": scene.submissions, "home": scene.home, "folder": self.folder,
+            "victim": scene.victim_file, "submissions": scene.submissions, "home": scene.home,
+            "folder": scene.submissions / self.student,
             "outside": scene.outside, "stem": scene.stem, "zeros": scene.zeros,
         }  # fmt: skip
         return Template(dedent(code).strip("\n") + "\n").safe_substitute(names)
