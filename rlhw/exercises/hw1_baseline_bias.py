@@ -14,7 +14,7 @@ bias that this brings into the expected update,
 
 $\mathbb E\bigl[(r(x, y) - b(x, y))\,\nabla\log\pi(y\mid x)\bigr] - \mathbb E\bigl[r(x, y)\,\nabla\log\pi(y\mid x)\bigr],$
 
-where the expectations are over questions and answers. The rewards drop out. `baseline` has $X$ rows and $A$ columns, and
+where the expectations are over questions and answers. The rewards drop out. `baseline` has $X$ rows and $K$ columns, and
 so has the result.
 
 Example: two questions with $p = (\frac14, \frac34)$, two answers, all logits 0, and the baseline $\bigl((1, 0), (5,

@@ -9,7 +9,7 @@ TEXT = r"""
 One sampled step of ascent on $J_{\text{MLE}}$. `u` holds two numbers in [0, 1). The first draws the question $x$ from
 `question_probs`, $X$ probabilities: it is the first $x$ whose cumulative probability exceeds `u[0]`. In the same way
 `u[1]` draws the answer $y$ from row $x$ of `teacher`, the teacher's probabilities (should rounding leave none, it is the
-last). Then the logits, a table of $X$ rows and $A$ columns, move by `lr` along the score: the gradient of
+last). Then the logits, a table of $X$ rows and $K$ columns, move by `lr` along the score: the gradient of
 $\log\pi(y\mid x)$ with respect to all logits, where $\pi(y\mid x)$ is the softmax of row $x$.
 
 Write `cloning_step(logits, question_probs, teacher, u, lr)`; return the table of new logits.

@@ -6,15 +6,15 @@ from rlhw.exercises import contexts
 from rlhw.exercises.question import Part, Question, Wrong
 
 TEXT = r"""
-There are $X$ questions $x$, asked with probabilities $p(x)$, and $A$ answers $y$ to each. The policy has a table of
-logits $z$ with $X$ rows and $A$ columns: $\pi(y\mid x)$ is the softmax of row $x$. The teacher answers with
+There are $X$ questions $x$, asked with probabilities $p(x)$, and $K$ answers $y$ to each. The policy has a table of
+logits $z$ with $X$ rows and $K$ columns: $\pi(y\mid x)$ is the softmax of row $x$. The teacher answers with
 probabilities $\pi_{\text{teacher}}(y\mid x)$. Cloning climbs
 
 $J_{\text{MLE}} = \sum_x p(x) \sum_y \pi_{\text{teacher}}(y\mid x)\,\log\pi(y\mid x).$
 
 Derive its gradient with respect to all the logits and write it as `mle_gradient(logits, question_probs, teacher)`.
-`question_probs` are $X$ numbers that sum to one; `teacher` has $X$ rows and $A$ columns, and each row sums to one.
-Return an array of $X$ rows and $A$ columns: entry $(x, k)$ is $\partial J_{\text{MLE}}/\partial z_{xk}$.
+`question_probs` are $X$ numbers that sum to one; `teacher` has $X$ rows and $K$ columns, and each row sums to one.
+Return an array of $X$ rows and $K$ columns: entry $(x, k)$ is $\partial J_{\text{MLE}}/\partial z_{xk}$.
 
 Example: two questions with $p = (\frac14, \frac34)$, two answers, all logits 0, and a teacher who always gives answer 0
 to the first question and either answer equally often to the second. The gradient is $\bigl((\frac18, -\frac18),

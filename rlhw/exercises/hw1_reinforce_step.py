@@ -12,7 +12,7 @@ the same way `u[1]` draws the answer $y$ from the policy $\pi(\cdot\mid x)$, the
 rounding leave none, it is the last). The answer earns `rewards[x, y]`. The logits move by `lr` along weight times score,
 where the weight is the reward minus the baseline of this question, `b[x]`; `b` holds $X$ numbers.
 
-Write `reinforce_step(logits, question_probs, rewards, u, lr, b)`; return the table of new logits, $X$ rows and $A$ columns.
+Write `reinforce_step(logits, question_probs, rewards, u, lr, b)`; return the table of new logits, $X$ rows and $K$ columns.
 
 Example: two questions with $p = (\frac14, \frac34)$, two answers, all logits 0, rewards $\bigl((9, 9), (1, 3)\bigr)$,
 `u` = (0.3, 0.6), `lr` = 0.1, `b` = (9, 2). The question is 1, the answer is 1, the weight is $3 - 2 = 1$, and the new logits

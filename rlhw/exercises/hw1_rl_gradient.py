@@ -13,7 +13,7 @@ $x$ earns the reward $r(x, y)$. REINFORCE climbs
 $J_{\text{RL}} = \sum_x p(x) \sum_y \pi(y\mid x)\,r(x, y).$
 
 Derive its gradient with respect to all the logits and write it as `rl_gradient(logits, question_probs, rewards)`: exactly,
-by sums, not by sampling. `rewards` has $X$ rows and $A$ columns. Return an array of the same shape: entry $(x, k)$ is
+by sums, not by sampling. `rewards` has $X$ rows and $K$ columns. Return an array of the same shape: entry $(x, k)$ is
 $\partial J_{\text{RL}}/\partial z_{xk}$.
 
 Example: two questions with $p = (\frac14, \frac34)$, two answers, all logits 0, rewards $\bigl((1, 0), (2, 2)\bigr)$. The

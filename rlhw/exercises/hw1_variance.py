@@ -8,9 +8,9 @@ from rlhw.exercises.question import Part, Question, Wrong, close
 TEXT = r"""
 One sampled update of REINFORCE draws a question $x$ with probability $p(x)$ and an answer $y$ with probability
 $\pi(y\mid x)$, the softmax of row $x$ of the logits. It is the table $(r(x, y) - b(x))\,\nabla\log\pi(y\mid x)$, with $X$
-rows (questions) and $A$ columns (answers); $b(x)$ is a baseline for each question. The score $\nabla\log\pi(y\mid x)$ is
+rows (questions) and $K$ columns (answers); $b(x)$ is a baseline for each question. The score $\nabla\log\pi(y\mid x)$ is
 the gradient with respect to all logits: only its row $x$ is not 0. The total variance of the update is the sum, over all
-$X\cdot A$ entries, of their variances when question **and** answer are drawn.
+$X\cdot K$ entries, of their variances when question **and** answer are drawn.
 
 Write `variance(logits, question_probs, rewards, b)` and return a pair, computed by sums and not by sampling:
 
@@ -112,11 +112,11 @@ def spread(chances, updates):
 
 
 def wrong_variance(formula):
-    """A wrong first number. Where only the second is judged (b is 0) the answer is right, so that the hint is found for
-    everybody with this number, whatever their baselines are."""
+    """A wrong first number. Where only the second is judged the answer is right, so that the hint is found for everybody
+    with this number, whatever their baselines are."""
 
     def answer(logits, question_probs, rewards, b):
-        if not np.any(b):
+        if asks_for_baselines(b):
             return None, variance(logits, question_probs, rewards, b)[1]
         return float(formula(*moments(logits, question_probs, rewards, b))), None
 
@@ -127,7 +127,7 @@ def wrong_baselines(formula):
     """Wrong second numbers, in the same way."""
 
     def answer(logits, question_probs, rewards, b):
-        if np.any(b):
+        if not asks_for_baselines(b):
             return variance(logits, question_probs, rewards, b)[0], None
         p, chances, _, scores = moments(logits, question_probs, rewards, b)
         return None, formula(p, (scores**2).sum(axis=2), rewards, chances)
@@ -135,10 +135,21 @@ def wrong_baselines(formula):
     return answer
 
 
+def baselines_taken_off(logits, question_probs, rewards, b):
+    """The best baselines of the weights r - b instead of those of the rewards."""
+    total, best = variance(logits, question_probs, rewards, b)
+    return total, best - b
+
+
 def questions_apart(p, chances, updates, scores):
     asked = chances.sum(axis=1)
     means = np.einsum("xy,xyk->xk", p, updates)
     return np.einsum("xy,xyk->", chances, updates**2) - asked @ (means**2).sum(axis=1)
+
+
+def gradient_unweighted(p, chances, updates, scores):
+    means = np.einsum("xy,xyk->xk", p, updates)
+    return np.einsum("xy,xyk->", chances, updates**2) - (means**2).sum()
 
 
 def weights_alone(p, chances, updates, scores):
@@ -164,15 +175,21 @@ def draw_baselines(rng):
     return logits, question_probs, 0.5 + rng.standard_normal(logits.shape), b
 
 
-def draw_none(rng):
+def draw_one_without(rng):
+    """The first question has no baseline: by this `expected` knows which number is asked. The others have one, or whoever
+    takes b off the best baselines would pass."""
     *case, b = draw_baselines(rng)
-    return (*case, 0.0 * b)
+    return (*case, np.append(0.0, b[1:]))
+
+
+def asks_for_baselines(b):
+    return b[0] == 0.0
 
 
 def expected(logits, question_probs, rewards, b):
     """Half the expected squared distance of two independent updates; and the lowest points of its parabolas in each b(x).
 
-    Without a baseline (b is 0) only the second is asked, elsewhere only the first: what is not asked is None.
+    Where the first question has no baseline only the second is asked, elsewhere only the first: what is not asked is None.
     """
     p = np.exp(contexts.log_policy(logits))
     chances, scores = (question_probs[:, None] * p).ravel(), np.zeros((*p.shape, *p.shape))
@@ -183,11 +200,11 @@ def expected(logits, question_probs, rewards, b):
         updates = ((rewards - baselines[:, None])[:, :, None, None] * scores).reshape(p.size, p.size)
         return float(chances @ ((updates[:, None, :] - updates) ** 2).sum(axis=2) @ chances) / 2
 
-    if np.any(b):
+    if not asks_for_baselines(b):
         return variance_with(b), None
     middle = variance_with(b)
     left, right = (np.array([variance_with(b + s * row) for row in np.eye(len(b))]) for s in (-1.0, 1.0))
-    return None, (left - right) / (2 * (left - 2 * middle + right))
+    return None, b + (left - right) / (2 * (left - 2 * middle + right))
 
 
 def agrees(got, known):
@@ -220,10 +237,11 @@ QUESTION = Question(
     stub=STUB.strip(),
     law=(
         "Return (variance, best baselines): the expected squared distance of the update from its mean, over questions and "
-        "answers and all entries; and for each question E[r |g|²]/E[|g|²], g the score. Yours differs."
+        "answers and all entries; and for each question the b(x) at which that number, a parabola in b(x), is least. Yours "
+        "differs."
     ),
     expected=expected,
-    parts=(Part("the variance", 4, draw_baselines, cases=3), Part("the best baselines", 4, draw_none, cases=3)),
+    parts=(Part("the variance", 4, draw_baselines, cases=3), Part("the best baselines", 4, draw_one_without, cases=3)),
     right=RIGHT,
     wrong={
         "mean not taken off": Wrong(
@@ -258,7 +276,7 @@ QUESTION = Question(
         ),
         "entries averaged": Wrong(
             wrong_variance(lambda p, chances, updates, scores: spread(chances, updates) / p.size),
-            "You averaged over the entries; the total variance is their sum. Yours is too small by the factor X A.",
+            "You averaged over the entries; the total variance is their sum. Yours is too small by the factor X K.",
         ),
         "standard deviation": Wrong(
             wrong_variance(lambda p, chances, updates, scores: spread(chances, updates) ** 0.5),
@@ -287,11 +305,12 @@ QUESTION = Question(
         ),
         "own entry of the score": Wrong(
             wrong_baselines(lambda p, squares, rewards, chances: average(p * (1 - p) ** 2, rewards)),
-            "Your |g|² holds the entry of the drawn answer only. The squares of all its entries are added.",
+            "Your squared length of the score holds the entry of the drawn answer only. The squares of all entries are added.",
         ),
         "not divided": Wrong(
             wrong_baselines(lambda p, squares, rewards, chances: (p * squares * rewards).sum(axis=1)),
-            "These are the upper halves of the fractions. Divided by E[|g|²] they become weighted means of the rewards.",
+            "These are the upper halves of the fractions. Divided by the mean squared length of the score they become weighted "
+            "means of the rewards.",
         ),
         "advantages averaged": Wrong(
             wrong_baselines(lambda p, squares, rewards, chances: average(p * squares, rewards) - average(p, rewards)),
@@ -301,6 +320,30 @@ QUESTION = Question(
             wrong_baselines(lambda p, squares, rewards, chances: average(p * squares, rewards) * chances.sum(axis=1)),
             "You multiplied each baseline by p(x). How often a question is asked does not change what is best to subtract "
             "there: p(x) stands above and below and cancels.",
+        ),
+        "baselines taken off": Wrong(
+            baselines_taken_off,
+            "You took b off your best baselines: they hold for the rewards less b. Asked for is what to subtract from the "
+            "rewards themselves.",
+        ),
+        "rewards averaged": Wrong(
+            wrong_baselines(lambda p, squares, rewards, chances: rewards.mean(axis=1)),
+            "These are the plain means of the rewards. The answers are not drawn equally often, and their scores are not "
+            "equally long.",
+        ),
+        "one number": Wrong(
+            wrong_baselines(lambda p, squares, rewards, chances: one_for_all(p, squares, rewards, chances)[0]),
+            "You returned one best baseline. Asked for are X numbers: each question may have its own.",
+        ),
+        "gradient without p(x)": Wrong(
+            wrong_variance(gradient_unweighted),
+            "The mean of the squared length is right. In the gradient that you took off p(x) is missing: it is the mean over "
+            "questions too.",
+        ),
+        "questions added up": Wrong(
+            wrong_variance(lambda p, chances, updates, scores: questions_apart(p, p, updates, scores)),
+            "You added up the variances of the questions, each as if it were asked alone. One question is drawn, with its "
+            "probability p(x).",
         ),
         "wrong order": Wrong(
             lambda *case: variance(*case)[::-1],

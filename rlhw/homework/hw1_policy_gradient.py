@@ -9,8 +9,8 @@ A policy $\pi_\theta(y\mid x)$ answers questions. It can learn from a teacher's 
 subtracted from a reward and what not, and say what the two algorithms have in common.
 
 Unlike in chapters 1 and 2 there are **several questions** throughout. $X$ questions $x$ are asked with probabilities $p(x)$,
-given as an array `question_probs` of $X$ numbers. Each has $A$ answers $y$, counted from 0 like the questions. A policy is a
-table of logits with $X$ rows and $A$ columns, and $\pi_\theta(y\mid x)$ is the softmax of row $x$; $\theta$ is the whole
+given as an array `question_probs` of $X$ numbers. Each has $K$ answers $y$, counted from 0 like the questions. A policy is a
+table of logits with $X$ rows and $K$ columns, and $\pi_\theta(y\mid x)$ is the softmax of row $x$; $\theta$ is the whole
 table. A gradient with respect to $\theta$ is a table of the same shape.
 
 **What the checks read**: nine answers, seven functions among them. A formula is checked by its numbers, on fresh inputs,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rlhw import exercises
-from rlhw.exercises import contexts, hw1_compare, hw1_proof_puzzle
+from rlhw.exercises import contexts, hw1_compare, hw1_proof_puzzle, hw1_variance
 from rlhw.exercises.question import draw_cases
 from rlhw.laws import log_probabilities_of
 from rlhw.policy_gradient import (
@@ -86,7 +86,7 @@ def test_variance():
     expected = exercises.question("hw1-variance").expected
     for logits, question_probs, rewards, b in all_cases("hw1-variance"):
         tables = list(zip(logits, rewards, b, strict=True))
-        if not b.any():
+        if hw1_variance.asks_for_baselines(b):
             ours = [optimal_baseline(z, r) for z, r, _ in tables]
             np.testing.assert_allclose(expected(logits, question_probs, rewards, b)[1], ours, atol=1e-9)
             continue
