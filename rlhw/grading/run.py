@@ -16,7 +16,7 @@ from rlhw.grading.result import GRADED, LOOK, PartResult, QuestionResult, Result
 from rlhw.grading.sandbox import Limits, Sandbox
 from rlhw.homework.assignment import Assignment
 
-# Beyond what student code may take in all: starting the kernel, judging, a machine that is busy.
+# Beyond what student code may take in all, and may wait for a core: starting the kernel, judging, a machine that is busy.
 SLACK_SECONDS = 60.0
 NOT_CHECKED = "This part could not be checked; a person will look at it."
 
@@ -151,7 +151,7 @@ def _nbval(
         (work / nbval_server.NOTEBOOK).write_text(
             json.dumps(rebuild.notebook(settings.assignment, variant)), encoding="utf8"
         )
-        seconds = settings.limits.seconds_in_all + SLACK_SECONDS
+        seconds = 2 * settings.limits.seconds_in_all + SLACK_SECONDS
         ended = nbval.run({
             "folder": str(work), "outcomes": str(outcomes), "seconds": seconds,
             "cell_seconds": seconds - SLACK_SECONDS / 2,

@@ -1,7 +1,8 @@
 """What the notebook that nbval runs for grading knows as `rlhw`: it fetches answers from the sandbox, and judges them here.
 
 The session file, named by the environment variable RLHW_GRADING_SESSION, holds the assignment's name, the variant, the
-seeds of the hidden inputs, the answers' source text, which are untouched stubs, the sandbox with its limits, and where records go. The secret is not in it.
+seeds of the hidden inputs, the answers' source text, which of them are untouched stubs, the sandbox with its limits, and
+where records go. The secret is not in it.
 """
 
 import atexit
