@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rlhw.grading import values
+from rlhw.grading.confine import SCRATCH
 from rlhw.grading.sandbox import Limits, Sandbox
 
 SENTENCES = {
@@ -29,6 +30,8 @@ SENTENCES = {
 # Seconds between two looks at what a worker takes: memory, and how long it has waited for a core.
 LOOK_EVERY = 0.1
 _PIPE_BYTES = 1 << 16
+# What the kernel holds for a file in memory, its name included.
+FILE_BYTES = 1 << 10
 
 
 class AnswerFailed(Exception):
@@ -155,10 +158,10 @@ class Worker:
 def taken_by(pid: int) -> tuple[int, float]:
     """(bytes held, seconds waited for a core) of a process and all that come of it, together.
 
-    Each has its own limit of memory, and together they could fill the machine. Where the kernel keeps no account of waiting
-    it is 0.
+    Each has its own limit of memory, and together they could fill the machine. So could files in their scratch folders that
+    hold nothing: no size counts them. Where the kernel keeps no account of waiting it is 0.
     """
-    held, waited, family = 0, 0, [str(pid)]
+    held, waited, files, family = 0, 0, {}, [str(pid)]
     while family:
         process = Path("/proc", family.pop())
         # Who ends meanwhile holds nothing.
@@ -169,4 +172,17 @@ def taken_by(pid: int) -> tuple[int, float]:
                 family += (task / "children").read_text().split()
                 with suppress(FileNotFoundError):
                     waited += int((task / "schedstat").read_text().split()[1])
-    return held, waited / 1e9
+            files |= _files_of(process)
+    return held + FILE_BYTES * sum(files.values()), waited / 1e9
+
+
+def _files_of(process: Path) -> dict[int, int]:
+    """device -> number of files, of the scratch folders that this process sees and we don't. OSError where they can't be seen."""
+    found = {}
+    for place in SCRATCH:
+        with suppress(FileNotFoundError):
+            device = os.stat(f"{process}/root{place}").st_dev
+            if not os.path.exists(place) or device != os.stat(place).st_dev:
+                volume = os.statvfs(f"{process}/root{place}")
+                found[device] = volume.f_files - volume.f_ffree
+    return found

@@ -375,6 +375,20 @@ def test_children_that_fill_the_memory_together_are_stopped(confined):
         assert reason(found.get("q", "f")) == "timeout"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["/tmp", "/dev/shm", "/home/student"])
+def test_empty_files_count_as_memory(confined, place):
+    body = f"    for n in range(10**9):\n        os.close(os.open(f'{place}/{{n}}', os.O_CREAT | os.O_WRONLY))"
+    cell = f"import os\ndef f():\n{body}"
+    with Answers({"q": cell}, confined, Limits(seconds_per_call=30.0, memory=100 << 20)) as found:
+        began = time.monotonic()
+        assert reason(found.get("q", "f")) == "died"
+        assert time.monotonic() - began < 25.0
+    # The control: it is not for the memory of its process.
+    with Answers({"q": cell}, confined, Limits(seconds_per_call=1.0, memory=2 << 30)) as found:
+        assert reason(found.get("q", "f")) == "timeout"
+
+
 def test_a_reply_goes_through_json_twice_unchanged(answers):
     value = {"x": [0.1, (1, None), {"k": True}], 3: np.array([[1, 2]])}
     got = answers.get("first", "double")([value])[1]
