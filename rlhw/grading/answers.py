@@ -20,12 +20,14 @@ MOST_CELLS, MOST_ANSWER, MOST_TOGETHER = 2000, 200_000, 400_000
 class Answered:
     """Source text by question in `cells` (the order of the assignment), prose by name in `written`.
 
-    `remarks` are sentences of ours on what a person should look at.
+    `remarks` are sentences of ours on what a person should look at. `untouched` are the questions whose cell is missing or
+    still says what it said when the student got it.
     """
 
     cells: dict[str, str]
     written: dict[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    untouched: frozenset[str] = frozenset()
 
 
 def read(packed: Packed, assignment: Assignment, variant: str = "") -> Answered:
@@ -45,11 +47,13 @@ def read(packed: Packed, assignment: Assignment, variant: str = "") -> Answered:
             del found[name]
     if sum(map(len, found.values())) > MOST_TOGETHER:
         raise Unreadable(f"The answers together are longer than {MOST_TOGETHER} characters.")
-    stubs = _stubs(assignment)
+    stubs = _stubs(assignment, variant)
+    cells = {name: found.get(name, stubs[name]) for name in code}
     return Answered(
-        {name: found.get(name, stubs[name]) for name in code},
+        cells,
         {name: _prose(found.get(name, "")) for name in prose},
         (*packed.remarks, *remarks),
+        frozenset(name for name in code if _bare(cells[name]) in ("", _bare(stubs[name]))),
     )
 
 
@@ -106,9 +110,16 @@ def _text(cell: dict) -> str:
     return source(cell).encode("utf8", "replace").decode("utf8").replace("\r\n", "\n")
 
 
-def _stubs(assignment: Assignment) -> dict[str, str]:
+def _bare(text: str) -> str:
+    """Code without our first line, blank lines and white space at the ends of lines: editors change these unasked."""
+    first, _, rest = text.partition("\n")
+    lines = (rest if FIRST_LINE.fullmatch(first) else text).split("\n")
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def _stubs(assignment: Assignment, variant: str) -> dict[str, str]:
     """The code of every answer cell as students get it."""
-    cells = build.student(assignment)["cells"]
+    cells = build.student(assignment, variant)["cells"]
     return {name: source(cell) for cell in cells if (name := answered(cell, assignment))}
 
 

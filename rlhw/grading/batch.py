@@ -16,8 +16,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
 from pathlib import Path
+
+import numpy as np
 
 import rlhw
 from rlhw.grading import inputs, rebuild, tables
@@ -136,10 +139,21 @@ def _one(submission: Submission, settings: Settings, out: Path, nbval: Nbval, pr
 def key_of(data: bytes, student: str, settings: Settings, pristine: str) -> str:
     """A hash of all that a result depends on."""
     depends = [
-        hashlib.sha256(data).hexdigest(), settings.assignment.name, settings.variant(student), pristine, rlhw.__version__,
-        inputs.fingerprint(settings.secret), settings.limits.as_dict(), settings.sandbox.name,
+        hashlib.sha256(data).hexdigest(), student, settings.assignment.name, settings.variant(student), pristine,
+        rlhw.__version__, code_hash(Path(rlhw.__file__).parent), np.__version__, inputs.fingerprint(settings.secret),
+        settings.limits.as_dict(), settings.sandbox.name,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def code_hash(package: Path) -> str:
+    """A hash of a package's source: who mends a question between two runs has not raised the version number."""
+    found = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        source = path.read_bytes()
+        found.update(f"{path.relative_to(package).as_posix()} {len(source)}\n".encode() + source)
+    return found.hexdigest()
 
 
 def _kept(path: Path, key: str) -> Result | None:

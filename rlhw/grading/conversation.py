@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rlhw.grading import values
+from rlhw.grading.confine import SCRATCH
 from rlhw.grading.sandbox import Limits, Sandbox
 
 SENTENCES = {
@@ -26,9 +27,11 @@ SENTENCES = {
     "cell_error": "the answer cell stopped with an error (of packages, only numpy and torch can be imported)",
     "cell_timeout": "the answer cell took too long",
 }
-# Seconds between two looks at the memory of a worker that takes its time.
+# Seconds between two looks at what a worker takes: memory, and how long it has waited for a core.
 LOOK_EVERY = 0.1
 _PIPE_BYTES = 1 << 16
+# What the kernel holds for a file in memory, its name included.
+FILE_BYTES = 1 << 10
 
 
 class AnswerFailed(Exception):
@@ -59,11 +62,17 @@ class Worker:
         self.to, self.back = self.process.stdin.fileno(), self.process.stdout.fileno()
         os.set_blocking(self.to, False)
         os.set_blocking(self.back, False)
+        self._looked, self._waits = time.monotonic(), 0.0
+        # Seconds that the last request was given because the worker waited for a core.
+        self.granted = 0.0
 
-    def ask(self, seconds: int | float, **request: object) -> dict:
-        """Send a request and return the reply's fields without the nonce. AnswerFailed: timeout, died, too_large, not_plain."""
+    def ask(self, seconds: int | float, patience: int | float = 0, **request: object) -> dict:
+        """Send a request and return the reply's fields without the nonce. AnswerFailed: timeout, died, too_large, not_plain.
+
+        Up to `patience` seconds do not count in which the worker could have run and the machine was busy with others.
+        """
         nonce = secrets.token_hex(16)
-        line = self._exchange(json.dumps({"nonce": nonce, **request}).encode() + b"\n", time.monotonic() + seconds)
+        line = self._exchange(json.dumps({"nonce": nonce, **request}).encode() + b"\n", seconds, patience)
         try:
             reply = values.read(line)
         except values.NotPlain:
@@ -72,22 +81,22 @@ class Worker:
             raise AnswerFailed("died")
         return reply
 
-    def _exchange(self, request: bytes, deadline: int | float) -> bytes:
+    def _exchange(self, request: bytes, seconds: int | float, patience: int | float) -> bytes:
+        self.granted, began = 0.0, time.monotonic()
         if self._waiting():
             raise AnswerFailed("died")
         reply = bytearray()
         poll = select.poll()
         poll.register(self.back, select.POLLIN)
         poll.register(self.to, select.POLLOUT)
-        looked = time.monotonic()
         while not reply.endswith(b"\n"):
             now = time.monotonic()
+            # Also across requests: children that eat memory need not wait until one takes its time.
+            if now >= self._looked + LOOK_EVERY:
+                self.granted = min(patience, self.granted + self._look(now, began))
+            deadline = began + seconds + self.granted
             if now >= deadline:
                 raise AnswerFailed("timeout")
-            if now >= looked + LOOK_EVERY:
-                if memory_of(self.process.pid) > self.limits.memory:
-                    raise AnswerFailed("died")
-                looked = time.monotonic()
             ready = dict(poll.poll(1 + int(1000 * min(deadline - now, LOOK_EVERY))))
             if self.to in ready:
                 request = request[self._send(request) :]
@@ -102,6 +111,16 @@ class Worker:
                 if len(reply) > self.limits.reply_bytes:
                     raise AnswerFailed("too_large")
         return bytes(reply)
+
+    def _look(self, now: float, began: float) -> float:
+        """Seconds of this request, since the last look, that the worker waited for a core. AnswerFailed over its memory."""
+        memory, waits = taken_by(self.process.pid)
+        if memory > self.limits.memory:
+            raise AnswerFailed("died")
+        # Several processes wait at once, but not for longer than has passed.
+        grown = min(max(0.0, waits - self._waits), now - max(self._looked, began))
+        self._looked, self._waits = now, waits
+        return grown
 
     def _waiting(self) -> bool:
         """Whether there is something to read, the end included, though nothing was asked."""
@@ -136,15 +155,34 @@ class Worker:
         self.sandbox.sweep()
 
 
-def memory_of(pid: int) -> int:
-    """Bytes that a process and all that come of it hold: each has its own limit, together they could fill the machine."""
-    total, family = 0, [str(pid)]
+def taken_by(pid: int) -> tuple[int, float]:
+    """(bytes held, seconds waited for a core) of a process and all that come of it, together.
+
+    Each has its own limit of memory, and together they could fill the machine. So could files in their scratch folders that
+    hold nothing: no size counts them. Where the kernel keeps no account of waiting it is 0.
+    """
+    held, waited, files, family = 0, 0, {}, [str(pid)]
     while family:
         process = Path("/proc", family.pop())
         # Who ends meanwhile holds nothing.
         with suppress(OSError):
             lines = (process / "status").read_text().splitlines()
-            total += sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon:", "RssShmem:"))) << 10
+            held += sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon:", "RssShmem:"))) << 10
             for task in (process / "task").iterdir():
                 family += (task / "children").read_text().split()
-    return total
+                with suppress(FileNotFoundError):
+                    waited += int((task / "schedstat").read_text().split()[1])
+            files |= _files_of(process)
+    return held + FILE_BYTES * sum(files.values()), waited / 1e9
+
+
+def _files_of(process: Path) -> dict[int, int]:
+    """device -> number of files, of the scratch folders that this process sees and we don't. OSError where they can't be seen."""
+    found = {}
+    for place in SCRATCH:
+        with suppress(FileNotFoundError):
+            device = os.stat(f"{process}/root{place}").st_dev
+            if not os.path.exists(place) or device != os.stat(place).st_dev:
+                volume = os.statvfs(f"{process}/root{place}")
+                found[device] = volume.f_files - volume.f_ffree
+    return found

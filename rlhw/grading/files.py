@@ -6,6 +6,7 @@ Everything here refuses with `Unreadable`, whose text is one sentence for the ro
 import errno
 import io
 import json
+import math
 import os
 import re
 import stat
@@ -40,7 +41,7 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise Unreadable("This is no regular file.")
         if status.st_size > most:
-            raise Unreadable(f"The file is larger than {most // 1_000_000} MB.")
+            raise Unreadable(_too_large("The file", most))
         with open(handle, "rb", closefd=False) as file:
             data = file.read(most + 1)
     except OSError:
@@ -48,8 +49,12 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     finally:
         os.close(handle)
     if len(data) > most:
-        raise Unreadable(f"The file is larger than {most // 1_000_000} MB.")
+        raise Unreadable(_too_large("The file", most))
     return data
+
+
+def _too_large(what: str, most: int) -> str:
+    return f"{what} is larger than {most // 1_000_000} MB; clear the outputs (Clear All Outputs) and save it again."
 
 
 def notebook_in_zip(data: bytes) -> tuple[bytes, list[str]]:
@@ -82,13 +87,13 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         # LZMA lets a file say how much memory unpacking it takes.
         raise Unreadable("The zip file is packed in an unusual way.")
     if member.file_size > MOST_BYTES:
-        raise Unreadable(f"The notebook in the zip file is larger than {MOST_BYTES // 1_000_000} MB.")
+        raise Unreadable(_too_large("The notebook in the zip file", MOST_BYTES))
     if member.file_size > MOST_RATIO * max(member.compress_size, 1):
         raise Unreadable(f"The notebook in the zip file is packed more than {MOST_RATIO} to 1.")
     with archive.open(member) as file:
         data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise Unreadable(f"The notebook in the zip file is larger than {MOST_BYTES // 1_000_000} MB.")
+        raise Unreadable(_too_large("The notebook in the zip file", MOST_BYTES))
     return data
 
 
@@ -100,9 +105,10 @@ def _odd_names(archive: zipfile.ZipFile) -> list[str]:
 
 
 def strict_json(data: bytes) -> object:
-    """The value of a JSON text. Unreadable where it is no UTF-8, no JSON, too deep, too much, or ambiguous.
+    """The value of a JSON text. Unreadable where it is no UTF-8, no JSON, too deep, too much, or has a key twice in one object.
 
-    Ambiguous: a key twice in one object, NaN and infinities, whole numbers of more than 20 digits.
+    NaN, infinities and whole numbers of more than 20 digits are read as None. A plot's output may hold them, where nobody
+    looks; an answer is text.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -137,17 +143,13 @@ def _unique(pairs: list[tuple[str, object]]) -> dict:
 
 
 def _no_constant(name: str) -> None:
-    raise Unreadable("The notebook holds NaN or an infinity, which JSON does not have.")
+    return None
 
 
-def _short(digits: str) -> int:
-    if len(digits) > MOST_DIGITS:
-        raise Unreadable(f"The notebook holds a whole number of more than {MOST_DIGITS} digits.")
-    return int(digits)
+def _short(digits: str) -> int | None:
+    return int(digits) if len(digits) <= MOST_DIGITS else None
 
 
-def _finite(digits: str) -> float:
+def _finite(digits: str) -> float | None:
     number = float(digits)
-    if number - number != 0:
-        raise Unreadable("The notebook holds a number too large for JSON.")
-    return number
+    return number if math.isfinite(number) else None

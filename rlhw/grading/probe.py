@@ -14,6 +14,8 @@ import rlhw
 from rlhw.grading.sandbox import Limits, NoSandbox, Sandbox
 
 SOURCE = Path(__file__).with_name("probe_cell.py")
+# The probe is our own code: that the machine is busy is no reason to refuse the sandbox.
+PATIENT = 120.0
 # What an open door means, and whether the second user may have it open.
 DOORS = {
     "secrets": ("can read what must stay closed: make it readable for its owner only (chmod -R go= {path})", False),
@@ -59,8 +61,9 @@ def try_doors(sandbox: Sandbox, limits: Limits) -> list[str]:
             "started": started(os.getpid()),
             "limits": limits.as_dict(),
         }
+        patient = replace(limits, seconds_per_call=PATIENT, seconds_per_cell=PATIENT, seconds_in_all=2 * PATIENT)
         try:
-            with Answers({"probe": SOURCE.read_text()}, sandbox, limits) as answers:
+            with Answers({"probe": SOURCE.read_text()}, sandbox, patient) as answers:
                 found = answers.get("probe", "open_doors")(outside)
         except (AnswerFailed, TypeError) as failure:
             raise NoSandbox(f"it starts, but its probe failed ({failure}).") from None

@@ -16,7 +16,7 @@ from rlhw.grading.result import GRADED, LOOK, PartResult, QuestionResult, Result
 from rlhw.grading.sandbox import Limits, Sandbox
 from rlhw.homework.assignment import Assignment
 
-# Beyond what student code may take in all: starting the kernel, judging, a machine that is busy.
+# Beyond what student code may take in all, and may wait for a core: starting the kernel, judging, a machine that is busy.
 SLACK_SECONDS = 60.0
 NOT_CHECKED = "This part could not be checked; a person will look at it."
 
@@ -119,9 +119,9 @@ def grade(student: str, answered: Answered, settings: Settings, nbval: Nbval, ke
     Where grading broke off, `key` is left out of the result: it is not to be taken over by a later run.
     """
     variant = settings.variant(student)
-    ended, outcomes, records = _nbval(answered.cells, settings, variant, nbval)
+    ended, outcomes, records = _nbval(answered, settings, variant, nbval)
     if ended == "gone":  # Killed for memory, say. Once more, since it need not have been this submission's doing.
-        ended, outcomes, records = _nbval(answered.cells, settings, variant, nbval)
+        ended, outcomes, records = _nbval(answered, settings, variant, nbval)
     questions, troubled = _questions(settings.assignment, variant, outcomes, records)
     remarks = list(answered.remarks)
     if ended != "ended":
@@ -135,7 +135,7 @@ def grade(student: str, answered: Answered, settings: Settings, nbval: Nbval, ke
 
 
 def _nbval(
-    cells: dict[str, str], settings: Settings, variant: str, nbval: Nbval
+    answered: Answered, settings: Settings, variant: str, nbval: Nbval
 ) -> tuple[str, dict[str, str], dict[tuple[str, str], dict]]:
     """(how it ended, what nbval says by cell id, what our records say by question and part)."""
     with tempfile.TemporaryDirectory(prefix="rlhw-grade-", dir=nbval.workplace, ignore_cleanup_errors=True) as name:
@@ -143,15 +143,15 @@ def _nbval(
         session, records, outcomes = folder / "session.json", folder / "records.jsonl", folder / "outcomes.json"
         session.write_text(json.dumps({
             "assignment": settings.assignment.name, "variant": variant, "seeds": _seeds(settings, variant),
-            "answers": cells, "sandbox": settings.sandbox.as_dict(), "limits": settings.limits.as_dict(),
-            "records": str(records),
+            "answers": answered.cells, "untouched": sorted(answered.untouched), "sandbox": settings.sandbox.as_dict(),
+            "limits": settings.limits.as_dict(), "records": str(records),
         }), encoding="utf8")  # fmt: skip
         work = folder / "notebook"
         work.mkdir()
         (work / nbval_server.NOTEBOOK).write_text(
             json.dumps(rebuild.notebook(settings.assignment, variant)), encoding="utf8"
         )
-        seconds = settings.limits.seconds_in_all + SLACK_SECONDS
+        seconds = 2 * settings.limits.seconds_in_all + SLACK_SECONDS
         ended = nbval.run({
             "folder": str(work), "outcomes": str(outcomes), "seconds": seconds,
             "cell_seconds": seconds - SLACK_SECONDS / 2,

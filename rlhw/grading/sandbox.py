@@ -35,7 +35,7 @@ class NoSandbox(RuntimeError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a submission may use. Seconds are wall clock; sizes are in bytes.
+    """What a submission may use. Seconds are wall clock, less those in which it waited for a core; sizes are in bytes.
 
     `memory` bounds the address space of each process, and what all of them hold together. `seconds_in_all` is for all
     requests and restarts of a submission, `restarts` how often its worker is started anew.

@@ -1,7 +1,8 @@
 """What the notebook that nbval runs for grading knows as `rlhw`: it fetches answers from the sandbox, and judges them here.
 
 The session file, named by the environment variable RLHW_GRADING_SESSION, holds the assignment's name, the variant, the
-seeds of the hidden inputs, the answers' source text, the sandbox with its limits, and where records go. The secret is not in it.
+seeds of the hidden inputs, the answers' source text, which of them are untouched stubs, the sandbox with its limits, and
+where records go. The secret is not in it.
 """
 
 import atexit
@@ -59,6 +60,8 @@ def check(question: str, answer: object, part: str = "", variant: str = "") -> N
 
 def verdict(asked: Question, part: str, answer: object) -> tuple[bool, str]:
     """(passed, sentence). Whatever the answer does or is, the sentence is one of ours."""
+    if asked.name in session()["untouched"]:
+        return False, UNANSWERED
     cases = draw_part(asked, part, session()["seeds"][f"{asked.name}/{part}"])
     try:
         outputs = {part: [_output(answer, case) for case in cases[part]]}

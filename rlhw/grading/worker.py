@@ -16,10 +16,12 @@ too_large. The text of an error stays here: an exception can quote the hidden in
 """
 
 import ctypes
+import itertools
 import json
 import numbers
 import os
 import platform
+import re
 import struct
 import sys
 
@@ -43,6 +45,8 @@ CLONE3 = 435
 NEW_NAMESPACES = 0x7E020000
 REPLY_BYTES = 1_000_000
 DEPTH = 30
+# %time f(), !pip install, ?f and f?, on a line of their own.
+IPYTHON_LINE = re.compile(r"^([ \t]*)(?:[%!?].*|[\w.]+\?\??)$", re.MULTILINE)
 
 
 def refuse_calls():
@@ -118,19 +122,27 @@ def plain(value, depth=0):
         return {"dict": [[plain(key, depth + 1), plain(item, depth + 1)] for key, item in value.items()]}
     if isinstance(value, numbers.Real):
         return float(value)
+    if hasattr(value, "__next__"):
+        # A generator, zip or map: at home it is gone through where a list would be.
+        items = list(itertools.islice(value, REPLY_BYTES + 1))
+        if len(items) > REPLY_BYTES:
+            raise TooLarge
+        return plain(items, depth)
     return {"array": array(value)}
 
 
 def array(value):
-    """dtype, shape and flat data of an array, or of what turns into one (a tensor, say)."""
-    if not hasattr(value, "__array__"):
-        raise NotPlain
-    found = np.asarray(value.detach() if hasattr(value, "detach") else value)
+    """dtype, shape and flat data of an array, or of what turns into one: a tensor, a range, a decimal number."""
+    torch = sys.modules.get("torch")
+    found = np.asarray(value.detach() if torch and isinstance(value, torch.Tensor) else value)
     if found.size > REPLY_BYTES:
         raise TooLarge
     if found.dtype == object:
         # Fractions and the like: at home they are compared as floats too.
-        found = found.astype(float)
+        try:
+            found = found.astype(float)
+        except (TypeError, ValueError):
+            raise NotPlain from None
     if found.dtype.kind not in "biuf" or (found.dtype == np.uint64 and found.size and found.max() >= 2**63):
         raise NotPlain
     dtype = {"b": "bool", "f": "float64"}.get(found.dtype.kind, "int64")
@@ -152,12 +164,11 @@ def value_of(tree):
 
 
 def compiled(source, question):
-    """The cell's code. Lines for IPython (%timeit, !pip) are left out, as they can't be run here."""
+    """The cell's code. Lines for IPython (%timeit, !pip, ?help) do nothing, as they can't be run here."""
     try:
         return compile(source, f"<{question}>", "exec", dont_inherit=True)
     except SyntaxError:
-        lines = ["" if line.startswith(("%", "!")) else line for line in source.split("\n")]
-        return compile("\n".join(lines), f"<{question}>", "exec", dont_inherit=True)
+        return compile(IPYTHON_LINE.sub(r"\1pass", source), f"<{question}>", "exec", dont_inherit=True)
 
 
 def answer(request, namespace, bound):
@@ -202,7 +213,8 @@ def outcome(request, namespace, bound):
 def serve(requests, replies):
     """Answer requests until there are none left."""
     sys.modules["rlhw"] = nothing = Nothing()
-    namespace, bound = {"__name__": "__main__", "np": np, "rlhw": nothing}, {}
+    # IPython's display is there without an import; what it would show nobody sees.
+    namespace, bound = {"__name__": "__main__", "np": np, "rlhw": nothing, "display": nothing}, {}
     for line in requests:
         replies.write(outcome(json.loads(line), namespace, bound))
         replies.flush()

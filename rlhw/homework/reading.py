@@ -4,13 +4,19 @@ import ast
 import warnings
 from dataclasses import dataclass
 
+CHECKS = ("check", "check_notebook")
+
 
 @dataclass(frozen=True)
 class Names:
-    """The names that a cell binds anywhere in it, and those that it uses."""
+    """The names that a cell binds anywhere in it, those that it uses, and the packages that it needs.
+
+    `rlhw` is needed by whom uses more of it than its checks: an `import rlhw` alone needs nothing.
+    """
 
     bound: frozenset[str] = frozenset()
     used: frozenset[str] = frozenset()
+    packages: frozenset[str] = frozenset()
 
 
 def names_of(source: str) -> Names:
@@ -20,7 +26,7 @@ def names_of(source: str) -> Names:
     >>> sorted(names.bound), sorted(names.used)
     (['f', 'np', 'x'], ['np', 'shift', 'x'])
     """
-    bound, used = set(), set()
+    bound, used, packages = set(), set(), set()
     for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.Name):
             (used if isinstance(node.ctx, ast.Load) else bound).add(node.id)
@@ -30,9 +36,13 @@ def names_of(source: str) -> Names:
             bound.add(node.arg)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             bound |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+            modules = [f"{node.module}."] if isinstance(node, ast.ImportFrom) else [one.name for one in node.names]
+            packages |= {module.split(".")[0] for module in modules if module != "rlhw"}
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "rlhw":
+            packages |= set() if node.attr in CHECKS else {"rlhw"}
         elif isinstance(node, ast.ExceptHandler) and node.name:
             bound.add(node.name)
-    return Names(frozenset(bound), frozenset(used))
+    return Names(frozenset(bound), frozenset(used), frozenset(packages))
 
 
 def called_checks(source: str) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ it checks, word for word, with the output of a right answer; what was edited, re
 
 import builtins
 import re
+import sys
 from dataclasses import dataclass
 
 import rlhw
@@ -18,6 +19,8 @@ from rlhw.repository import SETUP_MARK
 TAGS = "had other tags: its own were put back."
 # The names that an answer finds in the grader without defining them; `rlhw` does nothing there.
 GIVEN = ("np", "rlhw")
+# And what an answer can import there.
+PACKAGES = frozenset({*sys.stdlib_module_names, "numpy", "torch"})
 VARIANT = re.compile(r"variant\s*=\s*[\"']([0-9a-f]{1,16})[\"']")
 VERSION = re.compile(r"[\w.+-]{1,40}")
 HEXADECIMAL = re.compile(r"[0-9a-f]{0,16}")
@@ -89,7 +92,7 @@ def restore(notebook: dict, assignment: Assignment, variant: str = "") -> Restor
         kept = [pristine["setup"], pristine["imports"], *kept]
     # What it prints differs from machine to machine, whether or not an editor has kept the tag that says so.
     kept = [{**cell, "metadata": pristine["setup"]["metadata"]} if _sets_up(cell) else cell for cell in kept]
-    remarks += [*borrowed(kept, assignment), *_age(notebook)]
+    remarks += [*borrowed(kept, assignment), *unknown_there(kept, assignment), *_age(notebook)]
     whole = {**notebook, "cells": _with_ids([*kept, pristine["verdicts"]], pristine)}
     return Restored(assignment, variant, {**whole, "nbformat": 4, "nbformat_minor": 5}, parts, tuple(remarks))
 
@@ -108,6 +111,16 @@ def borrowed(found: list[dict], assignment: Assignment) -> list[str]:
         "into an answer cell."
         for name, cell in answers.items()
         for used in sorted(names_of(cells.source(cell)).used & outside)
+    ]
+
+
+def unknown_there(found: list[dict], assignment: Assignment) -> list[str]:
+    """A sentence for each package that an answer uses and that only this machine has, the grader's sandbox not."""
+    answers = {name: cells.source(cell) for cell in found if (name := _asked(cell, assignment))}
+    return [
+        f"The answer to {name} uses the package `{package}`: the grader has only numpy, torch and Python's own modules."
+        for name, source in answers.items()
+        for package in sorted(names_of(source).packages - PACKAGES)
     ]
 
 

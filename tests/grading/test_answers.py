@@ -38,6 +38,26 @@ def test_all_answers_are_taken_and_nothing_is_remarked_on():
     assert found.cells[FIRST] == "".join(cell_of(solution(), FIRST)["source"])
 
 
+def test_an_untouched_stub_is_told_from_an_answer():
+    everything = {item.question for item in HW0.asked}
+    assert taken(build.student(HW0)).untouched == everything
+    assert taken(solution()).untouched == frozenset()
+    notebook = build.student(HW0)
+    for question, change in ((FIRST, lambda text: f"{text}  \n\n\n"), (SECOND, lambda text: f"{text}\nfound = 1")):
+        cell = cell_of(notebook, question)
+        cell["source"] = change("".join(cell["source"])).replace("\n", "\r\n")
+    assert taken(notebook).untouched == everything - {SECOND}
+    cell["source"] = f"# answer: {SECOND}\n"
+    assert taken(notebook).untouched == everything
+
+
+@pytest.mark.parametrize("name", ["hw1", "hw2"])
+def test_an_untouched_stub_of_a_variant_is_one_too(name):
+    assignment = homework.assignment(name)
+    found = taken(build.student(assignment, "a3f9"), assignment, variant="a3f9")
+    assert found.untouched == {item.question for item in assignment.asked}
+
+
 def test_an_answer_is_known_by_metadata_then_id_then_first_line():
     for lost in ([], ["metadata"], ["metadata", "id"], ["id"], ["id", "line"], ["metadata", "line"]):
         notebook = solution()

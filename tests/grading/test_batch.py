@@ -119,6 +119,22 @@ def test_a_version_is_part_of_the_key(folder, tmp_path, calls, monkeypatch):
     assert sorted(calls) == ["ann", "ben", "cy"]
 
 
+def test_a_mended_question_is_part_of_the_key(folder, tmp_path, calls, monkeypatch):
+    package = tmp_path / "package"
+    (package / "exercises").mkdir(parents=True)
+    asked = package / "exercises" / "asked.py"
+    asked.write_text("tolerance = 1e-6")
+    monkeypatch.setattr(batch.rlhw, "__file__", str(package / "__init__.py"))
+    graded(folder, tmp_path / "out")
+    calls.clear()
+    graded(folder, tmp_path / "out")
+    assert calls == ["cy"]  # Whom the grader has no result for. The others are kept.
+    asked.write_text("tolerance = 1e-5")
+    batch.code_hash.cache_clear()
+    graded(folder, tmp_path / "out")
+    assert sorted(calls) == ["ann", "ben", "cy", "cy"]
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"questions": 3}', '{"student": "ann"}'])
 def test_half_a_file_of_results_is_no_result(folder, tmp_path, calls, text):
     graded(folder, tmp_path / "out")

@@ -150,11 +150,6 @@ def test_plain_json_is_read_as_json_reads_it():
         (b"%PDF-1.4", "not JSON"),
         (b'{"cells": [], "cells": [1]}', "twice"),
         (b'{"a": {"b": 1, "b": 2}}', "twice"),
-        (b"[NaN]", "NaN"),
-        (b"[-Infinity]", "NaN"),
-        (b"[1e999]", "too large"),
-        (b"[" + b"9" * 21 + b"]", "20 digits"),
-        (b"[" + b"9" * 100_000 + b"]", "20 digits"),
         (b"[" * 41 + b"]" * 41, "40 deep"),
         (b"[" * 100_000, "40 deep"),
         (b'{"a":' * 100_000, "40 deep"),
@@ -164,6 +159,13 @@ def test_plain_json_is_read_as_json_reads_it():
 def test_json_that_could_surprise_is_refused(data, sentence):
     with pytest.raises(Unreadable, match=sentence):
         strict_json(data)
+
+
+@pytest.mark.parametrize("odd", [b"NaN", b"-Infinity", b"1e999", b"9" * 21, b"-" + b"9" * 2_000_000])
+def test_a_number_that_no_plot_should_hold_is_read_as_nothing(odd):
+    before = os.times().user
+    assert strict_json(b'[1, {"y": ' + odd + b"}, 2.5]") == [1, {"y": None}, 2.5]
+    assert os.times().user - before < 1
 
 
 def test_what_lies_just_under_the_caps_is_read():

@@ -1,6 +1,8 @@
 """The judging side: processes that break the protocol in every way it can be broken, then answers in a real sandbox."""
 
 import json
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -8,8 +10,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from rlhw.grading import sandbox
-from rlhw.grading.conversation import SENTENCES, Worker, memory_of
+from rlhw.grading import conversation, sandbox
+from rlhw.grading.conversation import SENTENCES, Worker, taken_by
 from rlhw.grading.remote import AnswerFailed, Answers, RemoteFunction
 from rlhw.grading.sandbox import Limits, NoSandbox, Sandbox
 
@@ -123,11 +125,94 @@ def test_memory_is_counted_over_all_children():
     text = "child = os.fork()\nheld = bytearray(os.urandom(50 << 20))\nsay(b'x')\ntime.sleep(60)"
     worker = Worker(Sandbox("fake", (sys.executable, "-I", "-S", "-c", START + text)), QUICK)
     until = time.monotonic() + 20.0
-    while memory_of(worker.process.pid) < 95 << 20 and time.monotonic() < until:
+    while taken_by(worker.process.pid)[0] < 95 << 20 and time.monotonic() < until:
         time.sleep(0.05)
-    assert 95 << 20 < memory_of(worker.process.pid) < 180 << 20
+    assert 95 << 20 < taken_by(worker.process.pid)[0] < 180 << 20
     worker.kill()
-    assert memory_of(worker.process.pid) == 0
+    assert taken_by(worker.process.pid) == (0, 0.0)
+
+
+def test_children_are_counted_across_requests_that_take_no_time(monkeypatch):
+    text = (
+        "held = None if os.fork() else bytearray(os.urandom(60 << 20))\n"
+        "while True:\n    say(reply(ask())) if held is None else time.sleep(60)"
+    )
+    small = Limits(memory=50 << 20)
+
+    def asked_for_two_seconds() -> str:
+        worker, until = Worker(Sandbox("fake", (sys.executable, "-I", "-S", "-c", START + text)), small), 2.0
+        began = time.monotonic()
+        try:
+            while time.monotonic() < began + until:
+                worker.ask(5.0, kind="hello")
+                time.sleep(0.01)
+        except AnswerFailed as failure:
+            return failure.reason
+        finally:
+            worker.kill()
+        return "nothing"
+
+    assert asked_for_two_seconds() == "died"
+    monkeypatch.setattr(conversation, "LOOK_EVERY", 1000.0)
+    assert asked_for_two_seconds() == "nothing"
+
+
+@pytest.fixture
+def crowded() -> Iterator[int]:
+    """A core on which four others run all the time."""
+    core = min(os.sched_getaffinity(0))
+    endless = f"import os\nos.sched_setaffinity(0, {{{core}}})\nwhile True: pass"
+    others = [subprocess.Popen([sys.executable, "-I", "-S", "-c", endless]) for _ in range(4)]
+    yield core
+    for other in others:
+        other.kill()
+        other.wait()
+
+
+def test_to_wait_for_a_core_is_not_to_take_long(crowded):
+    """A quarter of a second of work takes more than one where four others work too."""
+    text = (
+        f"request = ask()\nos.sched_setaffinity(0, {{{crowded}}})\nuntil = time.process_time() + 0.25\n"
+        "while time.process_time() < until: pass\nsay(reply(request))"
+    )
+    came = {}
+    for patience in (0, 30):
+        worker = Worker(Sandbox("fake", (sys.executable, "-I", "-S", "-c", START + text)), QUICK)
+        try:
+            came[patience] = worker.ask(0.5, patience, kind="hello")["outcome"]
+        except AnswerFailed as failure:
+            came[patience] = failure.reason
+        worker.kill()
+    assert came == {0: "timeout", 30: "value"}
+    assert 0.3 < worker.granted < 30
+
+
+@pytest.mark.parametrize("doing", ["time.sleep(60)", "while True: pass"])
+def test_patience_is_for_waiting_only(doing):
+    worker = Worker(Sandbox("fake", (sys.executable, "-I", "-S", "-c", f"{START}ask()\n{doing}")), QUICK)
+    began = time.monotonic()
+    with pytest.raises(AnswerFailed) as failure:
+        worker.ask(0.5, 8, kind="hello")
+    worker.kill()
+    assert failure.value.reason == "timeout"
+    # An endless loop may have had to wait; it was given that and no more.
+    assert time.monotonic() - began < 0.5 + worker.granted + 0.5
+    assert worker.granted <= 8
+
+
+def test_what_a_submission_may_wait_has_an_end(monkeypatch):
+    """A worker that always says that it waited: what it is given in all is the seconds of a submission."""
+    monkeypatch.setattr(Worker, "_look", lambda self, now, began: 100.0)
+    monkeypatch.setattr(conversation, "LOOK_EVERY", 0.0)
+    text = "say(json.dumps({'nonce': ask()['nonce'], 'outcome': 'done'}).encode() + b'\\n')\nask()\ntime.sleep(60)"
+    fake = Sandbox("fake", (sys.executable, "-I", "-S", "-c", START + text))
+    began = time.monotonic()
+    with Answers({"q": "", "r": "", "s": ""}, fake, Limits(seconds_per_cell=0.3, seconds_in_all=0.9)) as answers:
+        for question in "qrs":
+            with pytest.raises(AnswerFailed):
+                answers.get(question, "f")
+    assert time.monotonic() - began < 10.0
+    assert answers._granted <= 0.9
 
 
 # --- In a real sandbox
@@ -287,6 +372,20 @@ def test_children_that_fill_the_memory_together_are_stopped(confined):
         assert reason(found.get("q", "f")) == "died"
         assert time.monotonic() - began < 20.0
     with Answers({"q": cell}, confined, Limits(seconds_per_call=2.0)) as found:
+        assert reason(found.get("q", "f")) == "timeout"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["/tmp", "/dev/shm", "/home/student"])
+def test_empty_files_count_as_memory(confined, place):
+    body = f"    for n in range(10**9):\n        os.close(os.open(f'{place}/{{n}}', os.O_CREAT | os.O_WRONLY))"
+    cell = f"import os\ndef f():\n{body}"
+    with Answers({"q": cell}, confined, Limits(seconds_per_call=30.0, memory=100 << 20)) as found:
+        began = time.monotonic()
+        assert reason(found.get("q", "f")) == "died"
+        assert time.monotonic() - began < 25.0
+    # The control: it is not for the memory of its process.
+    with Answers({"q": cell}, confined, Limits(seconds_per_call=1.0, memory=2 << 30)) as found:
         assert reason(found.get("q", "f")) == "timeout"
 
 

@@ -19,7 +19,7 @@ RIGHT = next(iter(ASKED.right.values()))
 def session(monkeypatch, tmp_path):
     """A session with a seed for each part."""
     seeds = {f"{ASKED.name}/{part.name}": 7 + number for number, part in enumerate(ASKED.parts)}
-    said = {"seeds": seeds, "records": str(tmp_path / "records.jsonl")}
+    said = {"seeds": seeds, "untouched": [], "records": str(tmp_path / "records.jsonl")}
     monkeypatch.setattr(trusted, "session", lambda: said)
     return said
 
@@ -43,6 +43,15 @@ def test_the_inputs_are_those_of_the_sessions_seed(session):
     again = []
     trusted.verdict(ASKED, PART, lambda *case: again.append(case) or RIGHT(*case))
     assert not all(map(np.array_equal, map(str, seen), map(str, again)))
+
+
+def test_an_untouched_stub_is_no_answer_whatever_its_function_does(session):
+    def stub(*case):
+        raise NotImplementedError
+
+    assert trusted.verdict(ASKED, PART, RIGHT)[0]
+    session["untouched"] = [ASKED.name]
+    assert trusted.verdict(ASKED, PART, stub) == trusted.verdict(ASKED, PART, RIGHT) == (False, "No answer yet.")
 
 
 @pytest.mark.parametrize("reason", SENTENCES)

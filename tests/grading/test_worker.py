@@ -1,6 +1,10 @@
 """The worker on its own, without a sandbox: cells, names and calls, and what a student's code can't take from it."""
 
+import array
 import ast
+import collections
+import decimal
+import fractions
 import json
 import subprocess
 import sys
@@ -11,6 +15,8 @@ import numpy as np
 import pytest
 import walls
 
+from rlhw.exercises.question import close
+from rlhw.grading import values
 from rlhw.grading import worker as its_module
 
 PROGRAM = Path(its_module.__file__)
@@ -116,6 +122,46 @@ def test_what_can_not_be_sent(shared, expression, outcome):
     assert shared("call", expression, name="f", arguments=[]) == {"nonce": "n", "outcome": outcome}
 
 
+AT_HOME = {
+    "range(3)": True,
+    "collections.deque([0, 1, 2])": True,
+    "array.array('d', [0, 1, 2])": True,
+    "[decimal.Decimal(0), fractions.Fraction(1), np.float32(2)]": True,
+    "np.ma.masked_array([0, 1, 2], [False] * 3)": True,
+    "np.arange(3, dtype=object)": True,
+    "np.arange(3, dtype=np.float16)": True,
+    "np.ma.masked_array([0, 1, 5], [False, False, True])": False,
+    "['0', '1', '2']": False,
+    "{0, 1, 2}": False,
+    "np.asmatrix([0, 1, 2])": False,
+    "np.arange(3) + 0j": False,
+    "b'012'": False,
+    "object()": False,
+}
+
+
+@pytest.mark.parametrize("expression", AT_HOME)
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning", "ignore::numpy.exceptions.ComplexWarning")
+def test_what_counts_at_home_counts_here(shared, expression):
+    """The same forms of 0, 1, 2 as `close` takes where the function is called directly, and no others."""
+    imports = "import array, collections, decimal, fractions"
+    shared("cell", expression, source=f"{imports}\ndef f():\n    return {expression}")
+    reply = shared("call", expression, name="f", arguments=[])
+    tools = {"np": np, "array": array, "collections": collections, "decimal": decimal, "fractions": fractions}
+    assert close(eval(expression, tools), [0, 1, 2]) is AT_HOME[expression]
+    got = values.decode(reply["value"]) if reply["outcome"] == "value" else None
+    assert close(got, [0, 1, 2]) is AT_HOME[expression]
+
+
+def test_outputs_may_come_from_a_generator(shared):
+    source = "def f(n):\n    return (k * k for k in range(n))\ndef g():\n    while True: yield 1\n"
+    source += "def z():\n    return zip('a', [1])"
+    shared("cell", "generator", source=source)
+    assert value(shared("call", "generator", name="f", arguments=[3])) == [0, 1, 4]
+    assert value(shared("call", "generator", name="z", arguments=[])) == [{"tuple": ["a", 1]}]
+    assert shared("call", "generator", name="g", arguments=[])["outcome"] == "too_large"
+
+
 def test_printing_and_reading_reach_nobody(shared):
     writes = "import os\nprint('x' * 10**6)\nos.write(1, b'{}')\nos.write(2, b'x')\nos.system('echo x')\n"
     source = writes + "try:\n    input()\nexcept EOFError:\n    read = True"
@@ -129,6 +175,16 @@ def test_lines_for_ipython_are_left_out(shared):
     assert shared("cell", "magic", source=source.partition("\nlong")[0])["outcome"] == "done"
     assert value(shared("get", "magic", name="remainder")) == 3
     assert shared("cell", "python", source="x = (7\n%4)")["outcome"] == "done", "what compiles is left as it is"
+
+
+@pytest.mark.parametrize(
+    "line", ["%%time", "?np.sum", "np.sum?", "np.sum??", "def g():\n    %time 1", "if True:\n\t!ls"]
+)
+def test_other_lines_for_ipython(shared, line):
+    with pytest.raises(SyntaxError):
+        compile(line, "here", "exec")
+    assert shared("cell", line, source=f"{line}\nshown = display(1)")["outcome"] == "done"
+    assert value(shared("get", line, name="shown")) is None
 
 
 def test_rlhw_is_a_name_with_nothing_in_it(shared):

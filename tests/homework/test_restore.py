@@ -205,6 +205,25 @@ def test_a_name_from_outside_the_answers_is_named(notebook):
     assert restore.restore(changed(notebook, b1_epsilon_greedy_answer=inside), HW0).remarks == ()
 
 
+@pytest.mark.parametrize(
+    ("imports", "named"),
+    [
+        ("import scipy.special as sp", ["scipy"]),
+        ("from scipy import special\nimport pandas", ["pandas", "scipy"]),
+        ("def helper():\n    from rlhw.ppo import gae", ["rlhw"]),
+        ("from rlhw import ppo", ["rlhw"]),
+        ("import rlhw\nrlhw.check('b1-epsilon-greedy', 1)", []),
+        ("def helper():\n    return rlhw.ppo.gae", ["rlhw"]),
+        ("import math, torch.nn.functional as F\nfrom collections import Counter\nfrom numpy.linalg import norm", []),
+    ],
+)
+def test_a_package_that_the_grader_lacks_is_named(notebook, imports, named):
+    changes = changed(notebook, b1_epsilon_greedy_answer=f"# answer: b1-epsilon-greedy\n{imports}")
+    remarks = restore.restore(changes, HW0).remarks
+    assert [remark.split("`")[1] for remark in remarks] == named
+    assert all(remark.startswith("The answer to b1-epsilon-greedy uses the package ") for remark in remarks)
+
+
 def test_homework_is_recognized_by_metadata_or_by_its_answers(notebook):
     assert restore.recognize(notebook) == (HW0, "")
     notebook["metadata"]["rlhw"]["variant"] = "a3f9"
