@@ -1,6 +1,5 @@
 """The attack suite: what an attack is made of, the fence's own controls, and both columns run for real (slow)."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 
 from benchmarks.attack_scene import Canaries, disguises, leaks, set_up
 from tests.grading.attacks import ATTACKS, HONEST, PROBES, check_of
+from tests.grading.attacks.scene import POINTS
 
 ROOT = Path(__file__).resolve().parents[2]
 # Each part of the issue's list, by a word in the names of the attacks that stand for it.
@@ -36,25 +36,18 @@ def test_everything_listed_is_tried():
     assert len(set(everybody)) == len(everybody)
 
 
-def test_no_attack_holds_a_right_answer(scene, tmp_path):
+def test_no_attack_holds_a_right_answer(scene):
     """Each notebook that an attack hands in differs from the solved one in every answer; else points would prove nothing."""
     solved = {cell["id"]: cell["source"] for cell in scene.solved["cells"] if cell["id"].endswith("-answer")}
+    asked = {check_of(cell)[0] for cell in scene.notebook["cells"] if check_of(cell)}
+    machine = {source for name, source in solved.items() if name.removesuffix("-answer") in asked}
+    assert len(machine) == len(asked)
     for attack in ATTACKS:
+        if attack.gain != POINTS or attack.whole or attack.name == "other-assignment":
+            continue
         made = attack.hand_in(scene)
-        path = scene.submissions / made.student / f"{scene.stem}.ipynb"
-        if attack.whole or attack.name == "other-assignment" or not path.is_file() or path.stat().st_size > 5_000_000:
-            continue
-        try:
-            cells = json.loads(path.read_text(encoding="utf8"))["cells"]
-        except (ValueError, RecursionError, TypeError):
-            continue
-        sources = [cell.get("source") for cell in cells if isinstance(cell, dict)]
-        machine = {
-            source
-            for name, source in solved.items()
-            if any(check_of(c)[:1] == (name[:-7],) for c in scene.notebook["cells"])
-        }
-        assert not machine & {source for source in sources if isinstance(source, str)}, attack.name
+        sources = {cell["source"] for cell in made.notebook["cells"]}
+        assert not machine & sources, attack.name
 
 
 @pytest.mark.parametrize("shift", range(5))
@@ -86,19 +79,10 @@ def test_a_handful_gains_nothing(require, tmp_path):
     require("unshare", "the attacks run behind a fence of namespaces")
     from benchmarks import attack_ours
 
-    names = (
-        "check-edited",
-        "check-saved",
-        "hook-numpy",
-        "conftest",
-        "answer-imported",
-        "read-environment",
-        "symlink",
-        "network",
-    )
+    names = ("hook-numpy", "read-environment", "symlink", "network")
     chosen = [attack for attack in ATTACKS if attack.name in names]
     honest = [entry for entry in HONEST if entry.name == "partly-hw2-gae"]
     graded = attack_ours.grade(tmp_path / "ours", "hw2", [*chosen, *honest])
     assert attack_ours.of_the_run(graded) == []
-    assert {attack.name: attack_ours.gain(attack, graded) for attack in chosen} == dict.fromkeys(names, "") | {}
+    assert {attack.name: attack_ours.gain(attack, graded) for attack in chosen} == dict.fromkeys(names, "")
     assert [attack_ours.short_of(entry, graded) for entry in honest] == [""]
