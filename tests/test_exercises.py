@@ -41,8 +41,9 @@ def test_right_answers_are_never_rejected(name):
     for seed in range(100, 130):
         sitting = Sitting(asked, draw_cases(asked, seed))
         for key, answer in asked.right.items():
-            result = sitting.judge(outputs_of(answer, sitting.cases))
-            assert result.passed, f"{key} rejected with seed {seed}"
+            with np.errstate(all="ignore"):
+                outputs = outputs_of(answer, sitting.cases)
+            assert sitting.judge(outputs).passed, f"{key} rejected with seed {seed}"
 
 
 def test_a_sitting_asks_the_oracle_once_a_case_and_says_what_each_verdict_says():
