@@ -2,13 +2,14 @@
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rlhw import exercises, homework
-from rlhw.exercises.question import Question, Wrong, close
+from rlhw.exercises.question import Question, Sitting, Wrong, close, draw_cases, outputs_of
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -38,8 +39,37 @@ def test_side_by_side_an_unknown_name_is_still_a_sentence():
 def test_right_answers_are_never_rejected(name):
     asked = exercises.question(name)
     for seed in range(100, 130):
+        sitting = Sitting(asked, draw_cases(asked, seed))
         for key, answer in asked.right.items():
-            assert exercises.verdict(name, answer, seed).passed, f"{key} rejected with seed {seed}"
+            with np.errstate(all="ignore"):
+                outputs = outputs_of(answer, sitting.cases)
+            assert sitting.judge(outputs).passed, f"{key} rejected with seed {seed}"
+
+
+def test_a_sitting_asks_the_oracle_once_a_case_and_says_what_each_verdict_says():
+    """The proofs judge all answers in one sitting; a learner's answer gets one of its own."""
+    asked, times = exercises.question("ch1-score"), Counter()
+
+    def counted(*case):
+        times[id(case[0])] += 1
+        return asked.expected(*case)
+
+    sitting = Sitting(_with(asked, expected=counted), draw_cases(asked, 4))
+    for answer in [*asked.right.values(), *(wrong.answer for wrong in asked.wrong.values())]:
+        with np.errstate(all="ignore"):
+            together = sitting.judge(outputs_of(answer, sitting.cases))
+        assert together == exercises.verdict("ch1-score", answer, 4)
+    assert set(times.values()) == {1}
+    assert len(times) == sum(map(len, sitting.cases.values()))
+
+
+def test_prove_finds_an_answer_that_stops(monkeypatch, capsys):
+    """A right answer that stops is rejected, not a traceback of the proof."""
+    asked = exercises.question("ch1-score")
+    right = {**asked.right, "stops": lambda logits, action: 1 / 0}
+    monkeypatch.setattr(exercises, "question", lambda name, variant="": _with(asked, right=right))
+    assert not exercises.prove(["ch1-score"], seeds=1)
+    assert "right answer 'stops' rejected" in capsys.readouterr().out
 
 
 def test_prove_finds_a_check_that_accepts_a_wrong_answer(monkeypatch, capsys):

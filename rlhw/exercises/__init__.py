@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rlhw.exercises.question import Question, Verdict, draw_cases, draw_part, judge, outputs_of
+from rlhw.exercises.question import Question, Sitting, Verdict, draw_cases, draw_part, judge, outputs_of
 
 # What was checked in this session, by name: `rlhw.check_notebook()` reports it.
 session_verdicts: dict[str, Verdict] = {}
@@ -116,8 +116,9 @@ def _proof(name: str, seeds: int) -> tuple[str, bool]:
     if len({wrong.hint for wrong in asked.wrong.values()}) < len(asked.wrong):
         faults.append("two wrong answers share a hint")
     for seed in range(seeds):
-        faults += [f"right answer '{k}' rejected" for k, a in asked.right.items() if not verdict(name, a, seed).passed]
-        faults += filter(None, (_fault(asked, key, seed) for key in asked.wrong))
+        sitting = Sitting(asked, draw_cases(asked, seed))
+        faults += [f"right answer '{k}' rejected" for k, answer in asked.right.items() if not _passes(sitting, answer)]
+        faults += filter(None, (_fault(sitting, key, seed) for key in asked.wrong))
     if faults:
         return f"{name}: NOT PROVEN: {'; '.join(sorted(set(faults)))}", False
     summary = (
@@ -126,9 +127,23 @@ def _proof(name: str, seeds: int) -> tuple[str, bool]:
     return f"{name}: {summary}, {seeds} seeds", True
 
 
-def _fault(asked: Question, key: str, seed: int) -> str:
-    wrong = asked.wrong[key]
-    result = verdict(asked.name, wrong.answer, seed)
+def _passes(sitting: Sitting, answer: object) -> bool:
+    """Whether an answer passes. What stops with an error does not."""
+    try:
+        with np.errstate(all="ignore"):
+            outputs = outputs_of(answer, sitting.cases)
+    except Exception:
+        return False
+    return sitting.judge(outputs).passed
+
+
+def _fault(sitting: Sitting, key: str, seed: int) -> str:
+    """What speaks against a known wrong answer, or ""."""
+    outputs = {
+        part: [sitting.mistaken(key, part, n) for n in range(len(sitting.cases[part]))] for part in sitting.cases
+    }
+    result = sitting.judge(outputs)
     if result.passed:
         return f"wrong answer '{key}' accepted with seed {seed}"
-    return "" if result.message.endswith(wrong.hint) else f"wrong answer '{key}' gets another hint: {result.message}"
+    hint = sitting.question.wrong[key].hint
+    return "" if result.message.endswith(hint) else f"wrong answer '{key}' gets another hint: {result.message}"

@@ -148,6 +148,16 @@ def weights_of_means(mask):
     return np.broadcast_to(1.0 / (len(mask) * mask.sum(axis=1, keepdims=True)), mask.shape)
 
 
+def product_in_the_loss(logprobs, old_logprobs, advantages, mask, clip):
+    ratio = np.exp(logprobs - old_logprobs)
+    loss = -(minimum(ratio, advantages, clip) * mask).sum() / mask.sum()
+    return loss, clipped_loss(logprobs, old_logprobs, advantages, mask, clip)[1]
+
+
+def log_clamped(ratio, advantages, clip):
+    return np.minimum(ratio * advantages, np.exp(np.clip(np.log(ratio), -clip, clip)) * advantages)
+
+
 def maximum(ratio, advantages, clip):
     return np.maximum(ratio * advantages, np.clip(ratio, 1 - clip, 1 + clip) * advantages)
 
@@ -273,6 +283,10 @@ QUESTION = Question(
             ),
             "ε has no part in your result: the ratio is never clamped.",
         ),
+        "logarithm clamped": Wrong(
+            variant(surrogate=log_clamped),
+            "You clamped the logarithm of the ratio between -ε and ε. The ratio itself is clamped, between 1 - ε and 1 + ε.",
+        ),
         "mean of means": Wrong(
             variant(mean=mean_of_means, weights=weights_of_means),
             "You averaged each answer first, and then the answers: tokens of short answers weigh more. All tokens were to "
@@ -289,6 +303,11 @@ QUESTION = Question(
         "ratio upside down": Wrong(
             variant(ratio=lambda new, old: np.exp(old - new)),
             "Your ratio is upside down: the new policy stands above.",
+        ),
+        "masked by a product in the loss": Wrong(
+            product_in_the_loss,
+            "Your gradient is right, and your loss is nan: nan stands at the padding, and 0 times nan is nan. Choose with "
+            "np.where.",
         ),
         "masked by a product": Wrong(
             lambda logprobs, old, advantages, mask, clip: variant(clean=lambda array, mask: array * mask)(

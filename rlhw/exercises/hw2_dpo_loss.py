@@ -231,6 +231,10 @@ QUESTION = Question(
             variant(margin=lambda a, b, ref_a, ref_b, beta: beta * (a - b)),
             "The reference has no part in your margin.",
         ),
+        "reference added": Wrong(
+            variant(margin=lambda a, b, ref_a, ref_b, beta: beta * ((a - b) + (ref_a - ref_b))),
+            "You added the reference's log-probabilities. The logarithm of a ratio is a difference.",
+        ),
         "beta on the policy only": Wrong(
             variant(margin=lambda a, b, ref_a, ref_b, beta: beta * (a - b) - (ref_a - ref_b)),
             "You multiplied the policy's log-probabilities by β and not the reference's.",
@@ -242,6 +246,10 @@ QUESTION = Question(
         "smoothing in the loss only": Wrong(
             variant(pull=lambda margin, e: -sigma(-margin)),
             "Your loss is right, and your gradients are those without smoothing.",
+        ),
+        "one term in the gradient": Wrong(
+            variant(pull=lambda margin, e: -(1 - e) * sigma(-margin)),
+            "Your loss is right. In the gradients its second term is missing: ε log σ(-Δ) moves with the margin too.",
         ),
         "robust": Wrong(
             variant(losses=robust, pull=robust_pull),

@@ -156,8 +156,28 @@ def at_the_last_column(values, beyond, mask):
     return np.concatenate([values[:, 1:], beyond[:, None]], axis=1)
 
 
+def no_mask(rewards, values, final_values, ended, mask, gamma, lam):
+    return gae(rewards, values, final_values, ended, np.ones_like(mask), gamma, lam)
+
+
+def shorter_is_ended(rewards, values, final_values, ended, mask, gamma, lam):
+    return gae(rewards, values, final_values, ~mask[:, -1], mask, gamma, lam)
+
+
+def rewards_to_go(rewards, values, final_values, ended, mask, gamma, lam):
+    advantages, _ = gae(rewards, values, final_values, ended, mask, gamma, lam)
+    # With λ = 1 the values cancel: what is left of A + V are the rewards.
+    return advantages, gae(rewards, values, final_values, ended, mask, gamma, 1.0)[1]
+
+
 def forwards(deltas, decay):
     return backwards(deltas[:, ::-1], decay)[:, ::-1]
+
+
+def values_of_pads_and_last_column(rewards, values, final_values, ended, mask, gamma, lam):
+    following = at_the_last_column(values, np.where(ended, 0.0, final_values), mask)
+    deltas = np.where(mask, rewards + gamma * following - values, 0.0)
+    return masked(backwards(deltas, gamma * lam), values, mask)
 
 
 def values_of_pads(rewards, values, final_values, ended, mask, gamma, lam):
@@ -190,16 +210,16 @@ def returns_at_pads(rewards, values, *rest):
     return advantages, advantages + values
 
 
-def draw(rng, all_ended):
-    """N answers of several lengths, numbers at the padding. γ and λ far from 1, from 0 and from each other.
+def draw(rng, full):
+    """N answers, some ended and some cut, numbers at the padding. γ and λ far from 1, from 0 and from each other.
 
-    Where not all ended, the longest answer fills its row and was cut; of the shorter ones some ended and some were cut.
+    Either all fill their rows; or one does, which was cut, and of the shorter ones some ended and some were cut.
     """
     answers, tokens = int(rng.integers(3, 6)), int(rng.integers(5, 9))
     rewards, values = rng.standard_normal((answers, tokens)), 0.6 + 1.5 * rng.standard_normal((answers, tokens))
     final_values = rng.choice([-1.0, 1.0], answers) * rng.uniform(0.5, 2.0, answers)
     lengths, order = rng.integers(2, tokens, answers), rng.permutation(answers)
-    lengths[0], ended = tokens, (np.arange(answers) % 2 == 1) | all_ended
+    lengths[: answers if full else 1], ended = tokens, np.arange(answers) % 2 == 1
     mask = np.arange(tokens) < lengths[order][:, None]
     gamma, lam = float(rng.uniform(0.85, 0.95)), float(rng.uniform(0.5, 0.8))
     return rewards, values, final_values, ended[order], mask, gamma, lam
@@ -253,8 +273,8 @@ QUESTION = Question(
     ),
     expected=expected,
     parts=(
-        Part("answers that ended", 3, lambda rng: draw(rng, True)),
-        Part("answers that were cut", 3, lambda rng: draw(rng, False)),
+        Part("full rows", 3, lambda rng: draw(rng, True)),
+        Part("answers of any length", 3, lambda rng: draw(rng, False)),
         Part("nan at the padding", 2, draw_nan),
     ),
     right=RIGHT,
@@ -277,6 +297,20 @@ QUESTION = Question(
             variant(following=at_the_last_column),
             "You put the final value behind the last column. In a shorter answer the last token stands further left, "
             "and its next value is then what stands at the first pad.",
+        ),
+        "pads and last column": Wrong(
+            values_of_pads_and_last_column,
+            "Right where an answer fills its row. The final value stands behind the last column, and a shorter answer took the "
+            "number at its first pad for what is still to come.",
+        ),
+        "shorter is ended": Wrong(
+            shorter_is_ended,
+            "You took each answer that fills its row for cut, and each shorter one for ended. `ended` says which ended: an "
+            "answer may write its end mark in the last column, and may be cut before.",
+        ),
+        "no mask": Wrong(
+            no_mask,
+            "The mask has no part in your result: you went through all T columns of every answer.",
         ),
         "own value again": Wrong(
             variant(following=own_value_again),
@@ -331,6 +365,10 @@ QUESTION = Question(
         "returns are advantages": Wrong(
             variant(returned=lambda advantages, values, mask: (advantages, advantages)),
             "Your advantages are right, and you returned them twice. The critic is to learn A + V.",
+        ),
+        "rewards to go": Wrong(
+            rewards_to_go,
+            "Your advantages are right. Your returns are the discounted rewards to go, which A + V is only where λ is 1.",
         ),
         "returned the wrong way": Wrong(
             variant(returned=lambda advantages, values, mask: (advantages + values, advantages)),

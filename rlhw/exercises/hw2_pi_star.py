@@ -23,7 +23,7 @@ pays for the difference.
 Write `pi_star(ref_probs, rewards, allowed, beta)`. Return three things: the probabilities of $\pi^\ast$ (N rows, K
 columns); its *implicit rewards* $\beta\log\frac{\pi^\ast(y\mid x)}{\pi_{\text{ref}}(y\mid x)}$ (N rows, K columns, and 0
 where an answer is forbidden); and $J^\ast = J(\pi^\ast)$ of each prompt (N numbers). All must also be right for rewards
-of a thousand, of either sign.
+of a thousand, of either sign, side by side too.
 
 Before you write: how do implicit rewards and rewards differ, and what has $J^\ast$ to do with it?
 
@@ -138,6 +138,11 @@ def normalised_after(ref_probs, rewards, allowed, beta):
     return pi_star(ref_probs, rewards, allowed, beta)[0], np.where(allowed, implicit, 0.0), jstar
 
 
+def zero_times_infinity(ref_probs, rewards, allowed, beta):
+    policy, implicit, _ = pi_star(ref_probs, rewards, allowed, beta)
+    return policy, implicit, (policy * (rewards - beta * np.log(policy / ref_probs))).sum(axis=1)
+
+
 def overflows(ref_probs, rewards, allowed, beta):
     weights = np.where(allowed, ref_probs * np.exp(rewards / beta), 0.0)
     z = weights.sum(axis=1, keepdims=True)
@@ -157,9 +162,11 @@ def draw(rng, forbidden):
 
 
 def draw_large(rng):
-    """All rewards near a thousand, or all near minus a thousand."""
+    """Rewards near a thousand, or near minus a thousand; and one allowed answer of the last prompt with the other sign."""
     ref_probs, rewards, allowed, beta = draw(rng, True)
-    return ref_probs, rewards + rng.choice([-1.0, 1.0]) * rng.uniform(900.0, 1100.0), allowed, beta
+    far = np.full(rewards.shape, rng.choice([-1.0, 1.0]) * rng.uniform(900.0, 1100.0))
+    far[-1, rng.choice(np.flatnonzero(allowed[-1]))] *= -1.0
+    return ref_probs, rewards + far, allowed, beta
 
 
 def expected(ref_probs, rewards, allowed, beta):
@@ -285,6 +292,21 @@ QUESTION = Question(
                 )
             ),
             "The reference has no part in your weights.",
+        ),
+        "logarithm of the policy": Wrong(
+            variant(implied=lambda policy, ref_probs, rewards, beta, log_z: beta * np.log(policy / ref_probs)),
+            "Right for ordinary rewards. Where a probability is rounded to 0 its logarithm is lost: get the implicit reward "
+            "from the logarithm of the weights, before e is raised to it.",
+        ),
+        "zero times infinity": Wrong(
+            zero_times_infinity,
+            "J* is nan where a probability is 0, for 0 times the logarithm of 0 is nan. The sum in KL runs over the answers "
+            "that the policy gives.",
+        ),
+        "log of a sum that overflows": Wrong(
+            variant(normaliser=lambda log_weights: np.log(np.exp(log_weights).sum(axis=1, keepdims=True))),
+            "Right for ordinary rewards, but e to the power of thousands is infinite, or 0, before you take the logarithm. "
+            "Which function of numpy adds exponentials in logarithms?",
         ),
         "one Z for all": Wrong(
             variant(

@@ -13,7 +13,7 @@ reward comes on top:
 
 - where `ended[n, k]` is True (the answer wrote its end mark): its score `scores[n, k]` less `human_scores[n]`, the score
   of what a person answered to the same prompt. So 0 means: as good as the person.
-- where it is False, the answer was cut, and a score of half an answer means nothing. Instead of all that it gets
+- where it is False, the answer was cut, and a score of half an answer means nothing. In place of that difference it gets
   `cut_reward`, a fixed number.
 
 Write `shaped_rewards(scores, human_scores, ended, logprobs, ref_logprobs, mask, beta, cut_reward)`. `scores` and `ended`
@@ -106,6 +106,11 @@ def at_column(column):
         return rewards
 
     return place
+
+
+def cut_without_a_price(scores, human_scores, ended, logprobs, ref_logprobs, mask, beta, cut_reward):
+    rewards = shaped_rewards(scores, human_scores, ended, logprobs, ref_logprobs, mask, beta, cut_reward)
+    return np.where(where_nothing_follows(np.where(ended, 0.0, 1.0), mask) > 0, cut_reward, rewards)
 
 
 def price_at_the_end(logprobs, ref_logprobs, mask, beta):
@@ -208,6 +213,14 @@ QUESTION = Question(
         "cut less the person": Wrong(
             variant(pay=lambda scores, human, ended, cut: np.where(ended, scores, cut) - human[:, None]),
             "You subtracted the person's score from the fixed reward of cut answers too. They get it as it is.",
+        ),
+        "cut on top of the score": Wrong(
+            variant(pay=lambda scores, human, ended, cut: scores - human[:, None] + np.where(ended, 0.0, cut)),
+            "You gave cut answers the fixed reward and their score too. It comes in place of the score.",
+        ),
+        "cut in place of the price": Wrong(
+            cut_without_a_price,
+            "At the last token of a cut answer the fixed reward replaced the penalty too. It comes on top.",
         ),
         "ended read upside down": Wrong(
             variant(pay=lambda scores, human, ended, cut: np.where(ended, cut, scores - human[:, None])),

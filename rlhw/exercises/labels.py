@@ -6,7 +6,6 @@ The lines are those that the labelling widget and `rlhw label import` write. `re
 import hashlib
 import sys
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -64,7 +63,8 @@ def read(text: str) -> Labels:
     return Labels(tuple(found), dict(refused))
 
 
-def fingerprint(comparisons: Iterable[Comparison]) -> str:
+@lru_cache(maxsize=8)
+def fingerprint(comparisons: tuple[Comparison, ...]) -> str:
     """The sha256 of the comparisons as a set, in hexadecimal: neither their order nor how a line was spaced matters."""
     return hashlib.sha256(b"".join(sorted(set(map(line_of, comparisons))))).hexdigest()
 

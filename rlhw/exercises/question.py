@@ -120,33 +120,52 @@ def _said(answer: Answer, case: Case) -> object:
 
 def judge(question: Question, cases: dict[str, list[Case]], outputs: dict[str, list[object]]) -> Verdict:
     """Hold outputs against the oracle, in the parts that `cases` has. A known wrong answer gets its own hint."""
-    chosen = [part for part in question.parts if part.name in cases]
-    parts = {
-        part.name: all(
-            question.agrees(got, question.expected(*case))
-            for case, got in zip(cases[part.name], outputs[part.name], strict=True)
-        )
-        for part in chosen
-    }
-    earned = sum(part.points for part in chosen if parts[part.name])
-    passed = all(parts.values())
-    message = "passed" if passed else "not yet. " + _hint(question, cases, outputs)
-    return Verdict(question.name, passed, message, earned, sum(part.points for part in chosen), parts)
+    return Sitting(question, cases).judge(outputs)
 
 
-def _hint(question: Question, cases: dict[str, list[Case]], outputs: dict[str, list[object]]) -> str:
-    given = [pair for name, group in cases.items() for pair in zip(group, outputs[name], strict=True)]
-    for wrong in question.wrong.values():
-        # One case after the other: most wrong answers differ from this one at the first, and need not be asked the rest.
-        if all(_same(question, got, _quietly(wrong.answer, case)) for case, got in given):
-            return wrong.hint
-    return question.law
+class Sitting:
+    """Cases of a question, for as many answers as come. Oracle and known wrong answers are asked once a case, when needed."""
 
+    def __init__(self, question: Question, cases: dict[str, list[Case]]) -> None:
+        self.question, self.cases = question, cases
+        self._expected: dict[str, list[object]] = {}
+        self._mistaken: dict[tuple[str, str, int], object] = {}
 
-def _quietly(answer: Answer, case: Case) -> object:
-    # Wrong answers divide by zero and overflow; the learner needs the hint, not our warnings.
-    with np.errstate(all="ignore"):
-        return _said(answer, case)
+    def judge(self, outputs: dict[str, list[object]]) -> Verdict:
+        """What the outputs of one answer are worth; see the function `judge`."""
+        question = self.question
+        chosen = [part for part in question.parts if part.name in self.cases]
+        parts = {part.name: self._agrees(part.name, outputs[part.name]) for part in chosen}
+        earned = sum(part.points for part in chosen if parts[part.name])
+        passed = all(parts.values())
+        message = "passed" if passed else "not yet. " + self._hint(outputs)
+        return Verdict(question.name, passed, message, earned, sum(part.points for part in chosen), parts)
+
+    def mistaken(self, key: str, part: str, number: int) -> object:
+        """What the known wrong answer of this name says to a case."""
+        place = key, part, number
+        if place not in self._mistaken:
+            # Wrong answers divide by zero and overflow; the learner needs the hint, not our warnings.
+            with np.errstate(all="ignore"):
+                self._mistaken[place] = _said(self.question.wrong[key].answer, self.cases[part][number])
+        return self._mistaken[place]
+
+    def _agrees(self, part: str, outputs: list[object]) -> bool:
+        known = self._expected.setdefault(part, [])
+        for number, (case, got) in enumerate(zip(self.cases[part], outputs, strict=True)):
+            if number == len(known):
+                known.append(self.question.expected(*case))
+            if not self.question.agrees(got, known[number]):
+                return False
+        return True
+
+    def _hint(self, outputs: dict[str, list[object]]) -> str:
+        given = [(part, number, got) for part in self.cases for number, got in enumerate(outputs[part])]
+        for key, wrong in self.question.wrong.items():
+            # One case after the other: most wrong answers differ from this one at the first, and need not be asked the rest.
+            if all(_same(self.question, got, self.mistaken(key, part, number)) for part, number, got in given):
+                return wrong.hint
+        return self.question.law
 
 
 def _same(question: Question, got: object, known: object) -> bool:
