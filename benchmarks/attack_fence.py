@@ -1,4 +1,4 @@
-"""A fence around one command: `python attack_fence.py JOB.json`, started by `fenced` in namespaces of its own.
+"""A fence around one command: `fenced` starts this file's `main` in namespaces of its own.
 
 Inside, the whole disk is read-only but for one folder, the network is a loopback of its own, and this program is the first
 process: when it ends, all others do. It says what the command left behind. Standard library only: it runs before anything.
@@ -22,6 +22,7 @@ from pathlib import Path
 # More processes than any grader has, and a size that none should reach: what passes them is stopped at once.
 MOST_PROCESSES, MOST_BYTES = 300, 5 * 2**28
 STEP = 0.05
+START = "import runpy, sys; runpy.run_path(sys.argv[1])['main']()"
 
 
 def fenced(job: dict, report: Path) -> dict:
@@ -35,7 +36,7 @@ def fenced(job: dict, report: Path) -> dict:
     path.write_text(json.dumps(job | {"report": str(report)}), encoding="utf8")
     kinds = ["--pid", "--fork", "--kill-child", "--mount-proc", "--mount", "--net", "--ipc"]
     user = [] if os.geteuid() == 0 else ["--user", "--map-current-user", "--keep-caps"]
-    command = ["unshare", *user, *kinds, sys.executable, "-I", __file__, str(path)]
+    command = ["unshare", *user, *kinds, sys.executable, "-I", "-c", START, __file__, str(path)]
     with counted() as enter:
         run = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, preexec_fn=enter)
     if not report.is_file():
@@ -148,7 +149,7 @@ def survivors(token: str) -> list[str]:
 
 
 def main() -> None:
-    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf8"))
+    job = json.loads(Path(sys.argv[2]).read_text(encoding="utf8"))
     if os.getpid() != 1:
         raise SystemExit("this program is the first process of a namespace: start it by `fenced`")
     with contextlib.suppress(OSError):
@@ -174,7 +175,3 @@ def main() -> None:
         time.sleep(0.01)
     seen |= {"code": run.wait(), "heard": heard}
     Path(job["report"]).write_text(json.dumps(seen), encoding="utf8")
-
-
-if __name__ == "__main__":
-    main()
