@@ -120,7 +120,7 @@ def ignores_the_others(hand: HandIn) -> None:
     wrong(hand)
     hand.beside(
         "conftest.py",
-        "def pytest_collection_modifyitems(items):\n    items[:] = [x for x in items if '$slug' in str(x.path)]\n",
+        "def pytest_collection_modifyitems(items):\n    items[:] = [x for x in items if r'$folder' in str(x.path)]\n",
     )
 
 

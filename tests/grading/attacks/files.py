@@ -78,7 +78,7 @@ def archive(hand: HandIn, *entries: tuple[zipfile.ZipInfo | str, bytes]) -> None
 
 def traversal(hand: HandIn) -> None:
     hand.answer("$function = None")
-    up = f"../../../../../../../..{hand.mark}"
+    up = "../" * 40 + str(hand.mark)[1:]
     notebook = json.dumps(hand.notebook).encode()
     archive(hand, (up, b"x"), (str(hand.mark), b"x"), (f"{hand.scene.stem}.ipynb", notebook))
 
