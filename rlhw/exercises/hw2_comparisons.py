@@ -293,8 +293,6 @@ QUESTION = Question(
         ),
         "a row a run of items": Wrong(
             a_row_a_run,
-            comparisons_by_sorting,
-            comparisons_by_table,
             "You joined only items that stand side by side. In JSON_MIN those of one task may lie apart: one row for all.",
         ),
         "replaced not counted": Wrong(
