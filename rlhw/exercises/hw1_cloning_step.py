@@ -138,7 +138,7 @@ def draw_step(rng, draw):
     while True:
         logits, question_probs = draw(rng, fewest=4)
         teacher = 0.8 * rng.dirichlet(np.ones(logits.shape[1]), len(logits)) + 0.2 / logits.shape[1]
-        u = rng.random((200, 2))
+        u = rng.random((1000, 2))
         first, second = u.T
         x, exchanged = contexts.drawn(question_probs, first), contexts.drawn(question_probs, second)
         rows = teacher[x]
