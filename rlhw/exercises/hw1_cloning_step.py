@@ -153,8 +153,11 @@ def draw_step(rng, draw):
             contexts.drawn(contexts.policy(logits)[x], second),
             rows.argmax(axis=1),
         )
-        for law in rows, contexts.policy(logits)[x]:
-            telling &= contexts.drawn(law, second) != contexts.uniformly(logits.shape[1], second)
+        equally = contexts.uniformly(logits.shape[1], second)
+        telling &= contexts.drawn(rows, second) != equally
+        if len(logits) == 1:
+            # Enough in one part to tell this slip from answers of the policy.
+            telling &= contexts.drawn(contexts.policy(logits)[x], second) != equally
         if len(logits) > 1:
             telling &= x != contexts.uniformly(len(logits), first)
             likeliest = np.full(len(u), question_probs.argmax())
