@@ -21,6 +21,10 @@ WHOLE_MAXIMUM = (
     "You lower all logits by the largest of the whole table. A question whose own logits are all far below it is left "
     "with 0/0. Each row needs its own largest number: axis=1, keepdims=True."
 )
+NAN_ROW = (
+    "Right for small logits, but the row that moves comes out as nan. Near -1000 all its exponentials are 0, and 0/0 is nan. "
+    "Lower the logits of each question by its own largest one before the exponential: its probabilities stay the same."
+)
 OVER_THE_TABLE = (
     "Your probabilities sum to one over the whole table. A policy is asked one question at a time: they sum to one over "
     "the answers of each question, so the softmax goes row by row."
@@ -133,6 +137,11 @@ def drawn(probabilities: Array, numbers: Array) -> Array:
 def clear(probabilities: Array, numbers: Array) -> Array:
     """Which of N numbers lie so far from the ends of the intervals that rounding cannot decide what they draw."""
     return (np.abs(np.cumsum(probabilities, axis=-1) - numbers[:, None]) > 1e-4).all(axis=1)
+
+
+def uniformly(count: int, numbers: Array) -> Array:
+    """What each number would draw if all `count` were equally likely."""
+    return np.floor(numbers * count).astype(int)
 
 
 def all_differ(*indices: Array) -> Array:

@@ -193,6 +193,16 @@ QUESTION = Question(
             "You have the baseline's difference from its mean. How much of it reaches a logit also depends on how often "
             "that answer is drawn.",
         ),
+        "diagonal only": Wrong(
+            with_policy(bias=lambda p, x, b: -x[:, None] * p * b * (1 - p)),
+            "You counted for each logit only the case that its own answer is drawn. When another answer is drawn this "
+            "logit's score is -π, and that answer's baseline multiplies it.",
+        ),
+        "one number": Wrong(
+            with_policy(bias=lambda p, x, b: -float((x[:, None] * p * b).sum())),
+            "This is minus the mean of the baseline, one number. The score is missing: it makes a table of X rows and K "
+            "columns.",
+        ),
         "policy counted twice": Wrong(
             with_policy(bias=lambda p, x, b: x[:, None] * p * (mean_of(p, p * b) - p * b)),
             "Each answer's term carries its probability twice. Once is enough: the expectation brings it in.",

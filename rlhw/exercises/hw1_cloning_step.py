@@ -90,8 +90,20 @@ def by_complex_step(logits, question_probs, teacher, u, lr):
     return new
 
 
+def every_row_by_its_own(logits, question_probs, teacher, u, lr):
+    x, p = contexts.first_above(question_probs, u[0]), contexts.policy(logits)
+    y = contexts.first_above(teacher[x], u[1])
+    return logits + lr * (np.eye(logits.shape[1])[y] - p)
+
+
+def exact_step(logits, question_probs, teacher, u, lr):
+    return logits + lr * question_probs[:, None] * (teacher - contexts.policy(logits))
+
+
 def only_row(logits, x, step):
-    return np.outer(np.arange(len(logits)) == x, step)
+    table = np.zeros(logits.shape)
+    table[x] = step
+    return table
 
 
 def variant(
@@ -113,10 +125,21 @@ def variant(
     return step
 
 
+def with_whole_table(softmax):
+    """The step as a table that is 0 in the other rows, where a nan of the softmax stays: nan times 0 is nan."""
+    return variant(
+        softmax=softmax,
+        move=lambda logits, x, step, lr: logits + lr * only_row(logits, x, step) + 0.0 * softmax(logits),
+    )
+
+
 def draw_step(rng, draw):
     """Numbers with which each slip leads to another question or another answer, so that none is right by luck."""
     while True:
         logits, question_probs = draw(rng, fewest=4)
+        # Of two questions one is the likeliest, or the one that u[0] draws when both are equally likely: no number tells all.
+        if len(logits) == 2:
+            continue
         teacher = 0.8 * rng.dirichlet(np.ones(logits.shape[1]), len(logits)) + 0.2 / logits.shape[1]
         u = rng.random((200, 2))
         first, second = u.T
@@ -130,7 +153,13 @@ def draw_step(rng, draw):
             contexts.drawn(contexts.policy(logits)[x], second),
             rows.argmax(axis=1),
         )
+        equally = contexts.uniformly(logits.shape[1], second)
+        telling &= contexts.drawn(rows, second) != equally
+        if len(logits) == 1:
+            # Enough in one part to tell this slip from answers of the policy.
+            telling &= contexts.drawn(contexts.policy(logits)[x], second) != equally
         if len(logits) > 1:
+            telling &= x != contexts.uniformly(len(logits), first)
             likeliest = np.full(len(u), question_probs.argmax())
             telling &= (x != exchanged) & (x != likeliest)
             other_answers = contexts.drawn(teacher[exchanged], first), contexts.drawn(teacher[likeliest], second)
@@ -211,6 +240,11 @@ QUESTION = Question(
             "You moved the logits of every question. An answer to one question says nothing about the others: only row x "
             "of the score is not 0.",
         ),
+        "every row by its own policy": Wrong(
+            every_row_by_its_own,
+            "You took the score as 1_y - π in every row. The log-probability of an answer to x depends on the logits of x "
+            "alone, so the other rows of its score are 0.",
+        ),
         "question counted twice": Wrong(
             variant(weight=lambda question_probs, teacher, x, y: question_probs[x]),
             "You multiplied the step by p(x). Drawing the question has already counted that probability once.",
@@ -222,7 +256,7 @@ QUESTION = Question(
         ),
         "one number for both": Wrong(
             variant(answer=lambda p, teacher_row, u: contexts.first_above(teacher_row, u[0])),
-            "You drew question and answer with the same number. Then the answer depends on which question came; u[1] is "
+            "You drew the answer with u[0]. That number draws the question, and the answer must not depend on it: u[1] is "
             "there for the answer.",
         ),
         "numbers exchanged": Wrong(
@@ -231,6 +265,14 @@ QUESTION = Question(
                 answer=lambda p, teacher_row, u: contexts.first_above(teacher_row, u[0]),
             ),
             "The two numbers are exchanged: u[0] draws the question, u[1] the answer.",
+        ),
+        "questions equally often": Wrong(
+            variant(question=lambda question_probs, u: int(u[0] * len(question_probs))),
+            "You drew the question as if all were asked equally often. Each comes with its own probability p(x).",
+        ),
+        "answers equally often": Wrong(
+            variant(answer=lambda p, teacher_row, u: int(u[1] * len(teacher_row))),
+            "You drew the answer as if all were equally likely. The teacher gives each with a probability of its own.",
         ),
         "likeliest question": Wrong(
             variant(question=lambda question_probs, u: int(np.argmax(question_probs))),
@@ -245,6 +287,11 @@ QUESTION = Question(
             "This is the mean of the step over the teacher's answers to that question: a good step, but not a sampled one. "
             "Only the answer that u[1] draws counts.",
         ),
+        "exact gradient": Wrong(
+            exact_step,
+            "This is a step along the exact gradient, by sums. Asked for is a sampled one: u draws one question and one "
+            "answer.",
+        ),
         "own logit only": Wrong(
             variant(score=lambda p, y, teacher_row: np.eye(len(p))[y] * (1.0 - p[y])),
             "You moved the logit of the answer only. The other answers of that question go down, each by lr times its "
@@ -255,6 +302,8 @@ QUESTION = Question(
             "You raised the answer's logit by lr and stopped there. The score is 1_y - π: the probabilities of the row are "
             "still to be taken off.",
         ),
-        "no maximum subtracted": Wrong(variant(softmax=contexts.without_maximum), contexts.OVERFLOWS),
+        "a row of nan": Wrong(variant(softmax=contexts.without_maximum), contexts.NAN_ROW),
+        "no maximum subtracted": Wrong(with_whole_table(contexts.without_maximum), contexts.OVERFLOWS),
+        "maximum of the table": Wrong(with_whole_table(contexts.whole_maximum), contexts.WHOLE_MAXIMUM),
     },
 )

@@ -75,8 +75,8 @@ STATEMENTS = (
         "whole gradient.",
     ),
     (
-        "replacing the expectation by the mean of $N$ independent samples keeps the mean of the update and divides its variance "
-        "by $N$",
+        "replacing a sampled update by the mean of $N$ independent ones, all at the same $\\theta$, keeps the mean and divides "
+        "the variance by $N$",
         "both",
         "MLE",
         "this is true of the mean of any N independent samples. It does not matter whose they are.",
@@ -115,7 +115,7 @@ STATEMENTS = (
         "its parameters move along the gradient of the gradient of its objective",
         "neither",
         "both",
-        "J' is the direction already. One more derivative would lead to where J is steepest.",
+        "J' is the direction already, and one derivative is all that ascent takes.",
     ),
     (
         "the logarithm of the teacher's probability is differentiated with respect to $\\theta$",

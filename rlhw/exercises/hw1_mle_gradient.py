@@ -173,6 +173,15 @@ QUESTION = Question(
             objective_itself,
             "This is J_MLE itself, one number. Its gradient was asked for: one number for each logit.",
         ),
+        "likeliest answer": Wrong(
+            with_policy(gradient=lambda p, x, t: x[:, None] * (np.eye(t.shape[1])[t.argmax(axis=1)] - p)),
+            "You put 1 at the teacher's most likely answer and 0 elsewhere. The teacher gives the other answers too, each "
+            "with its own probability.",
+        ),
+        "transposed": Wrong(
+            with_policy(gradient=lambda p, x, teacher: (x[:, None] * (teacher - p)).T),
+            "The numbers are right, but rows and columns are exchanged: row x belongs to question x, column k to answer k.",
+        ),
         "softmax over the table": Wrong(with_policy(contexts.over_the_table), contexts.OVER_THE_TABLE),
         "softmax over the questions": Wrong(with_policy(contexts.over_the_questions), contexts.OVER_THE_QUESTIONS),
         "no maximum subtracted": Wrong(with_policy(contexts.without_maximum), contexts.OVERFLOWS),

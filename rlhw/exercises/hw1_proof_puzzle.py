@@ -174,8 +174,8 @@ def puzzle(rng: np.random.Generator) -> Question:
         text=TEXT.strip().replace("LINES", "\n".join(f"- **{letter[name]}**: {lines[name]}" for name in order)),
         stub=STUB.strip(),
         law=(
-            "Write the baseline's part as a sum, take b(x) out of the sum over the answers, turn π times score into ∇π, "
-            "take ∇ out of the sum, use what the sum is, and say what follows."
+            "Begin with the line that says what the baseline's part of the update is. Each next line changes one thing only, "
+            "for the reason it gives, and the last one says what follows."
         ),
         expected=lambda asked: frozenset(proof) if asked == "lines" else proof,
         parts=(

@@ -80,7 +80,9 @@ def by_argmax(logits, question_probs, rewards, u, lr, b):
 
 
 def only_row(logits, x, step):
-    return np.outer(np.arange(len(logits)) == x, step)
+    table = np.zeros(logits.shape)
+    table[x] = step
+    return table
 
 
 def variant(
@@ -109,6 +111,32 @@ def baseline_outside(logits, question_probs, rewards, u, lr, b):
     return logits + lr * only_row(logits, x, rewards[x, y] * (np.eye(len(p))[y] - p) - b[x])
 
 
+def with_whole_table(softmax):
+    """The step as a table that is 0 in the other rows, where a nan of the softmax stays: nan times 0 is nan."""
+    return variant(
+        softmax=softmax,
+        move=lambda logits, x, step, lr: logits + lr * only_row(logits, x, step) + 0.0 * softmax(logits),
+    )
+
+
+def best_answer(logits, question_probs, rewards, u, lr, b):
+    x = contexts.first_above(question_probs, u[0])
+    y = int(np.argmax(rewards[x]))
+    step = (rewards[x, y] - b[x]) * (np.eye(logits.shape[1])[y] - contexts.policy(logits[x]))
+    return logits + lr * only_row(logits, x, step)
+
+
+def every_row_by_its_own(logits, question_probs, rewards, u, lr, b):
+    x, p = contexts.first_above(question_probs, u[0]), contexts.policy(logits)
+    y = contexts.first_above(p[x], u[1])
+    return logits + lr * (rewards[x, y] - b[x]) * (np.eye(logits.shape[1])[y] - p)
+
+
+def exact_step(logits, question_probs, rewards, u, lr, b):
+    p = contexts.policy(logits)
+    return logits + lr * question_probs[:, None] * p * (rewards - (p * rewards).sum(axis=1, keepdims=True))
+
+
 def draw_step(rng, draw):
     """Numbers with which each slip leads to another question or another answer, so that none is right by luck."""
     while True:
@@ -120,13 +148,19 @@ def draw_step(rng, draw):
         telling = contexts.not_the_largest(logits)[x]
         telling &= contexts.clear(question_probs, first) & contexts.clear(p, second)
         telling &= contexts.all_differ(contexts.drawn(p, second), contexts.drawn(p, first), p.argmax(axis=1))
+        telling &= contexts.drawn(p, second) != contexts.uniformly(logits.shape[1], second)
         if len(logits) > 1:
             telling &= x != contexts.drawn(question_probs, second)
+            telling &= (x != contexts.uniformly(len(logits), first)) & (x > 0)
         if telling.any():
-            # Rewards and baselines of either sign, neither near 0 nor near each other: every slip shows.
+            # Rewards and baselines of either sign, neither near 0 nor near each other, and the answer drawn is not the best
+            # one: every slip shows.
             rewards = rng.choice([-1.0, 1.0], logits.shape) * rng.uniform(1.0, 2.0, logits.shape)
             b = rng.choice([-1.0, 1.0], len(logits)) * rng.uniform(0.3, 0.8, len(logits))
-            return logits, question_probs, rewards, u[telling.argmax()], float(rng.uniform(0.2, 0.8)), b
+            n = telling.argmax()
+            if rewards[x[n]].argmax() == contexts.drawn(p[n], second[n : n + 1])[0]:
+                rewards[x[n]] *= -1.0
+            return logits, question_probs, rewards, u[n], float(rng.uniform(0.2, 0.8)), b
 
 
 def with_numbers(draw):
@@ -181,9 +215,13 @@ QUESTION = Question(
             "You subtracted the baseline from the gradient, from each of its components. It belongs into the weight, which "
             "multiplies the score.",
         ),
+        "baseline of another question": Wrong(
+            variant(weight=lambda r, b, x, y, p, question_probs: r[x, y] - b[0]),
+            "You subtracted the baseline of question 0 whatever question was drawn. Each question has its own: b[x].",
+        ),
         "mean of the baselines": Wrong(
             variant(weight=lambda r, b, x, y, p, question_probs: r[x, y] - b.mean()),
-            "You subtracted the mean of all baselines. Each question has its own: b[x].",
+            "You subtracted the mean of all baselines. The one that belongs to the drawn question is b[x].",
         ),
         "value subtracted": Wrong(
             variant(weight=lambda r, b, x, y, p, question_probs: r[x, y] - p @ r[x]),
@@ -217,6 +255,11 @@ QUESTION = Question(
             "You moved the logits of every question. An answer to one question says nothing about the others: only row x "
             "of the score is not 0.",
         ),
+        "every row by its own policy": Wrong(
+            every_row_by_its_own,
+            "You took the score as 1_y - π in every row. The log-probability of an answer to x depends on the logits of x "
+            "alone, so the other rows of its score are 0.",
+        ),
         "question counted twice": Wrong(
             variant(weight=lambda r, b, x, y, p, question_probs: question_probs[x] * (r[x, y] - b[x])),
             "You multiplied the step by p(x). Drawing the question has already counted that probability once.",
@@ -227,7 +270,7 @@ QUESTION = Question(
         ),
         "one number for both": Wrong(
             variant(answer=lambda p, u: contexts.first_above(p, u[0])),
-            "You drew question and answer with the same number. Then the answer depends on which question came; u[1] is "
+            "You drew the answer with u[0]. That number draws the question, and the answer must not depend on it: u[1] is "
             "there for the answer.",
         ),
         "numbers exchanged": Wrong(
@@ -237,15 +280,40 @@ QUESTION = Question(
             ),
             "The two numbers are exchanged: u[0] draws the question, u[1] the answer.",
         ),
+        "questions equally often": Wrong(
+            variant(question=lambda question_probs, u: int(u[0] * len(question_probs))),
+            "You drew the question as if all were asked equally often. Each comes with its own probability p(x).",
+        ),
+        "answers equally often": Wrong(
+            variant(answer=lambda p, u: int(u[1] * len(p))),
+            "You drew the answer as if all were equally likely. The policy gives each with a probability of its own.",
+        ),
+        "best answer": Wrong(
+            best_answer,
+            "You took the answer with the greatest reward. REINFORCE learns the reward of the answer that was drawn, and of "
+            "no other.",
+        ),
+        "exact gradient": Wrong(
+            exact_step,
+            "This is a step along the exact gradient, by sums. Asked for is a sampled one: u draws one question and one "
+            "answer.",
+        ),
         "likeliest answer": Wrong(
             variant(answer=lambda p, u: int(np.argmax(p))),
             "You took the policy's most likely answer whatever u[1] is. REINFORCE has to try the others too: u[1] draws.",
+        ),
+        "normaliser forgotten": Wrong(
+            variant(score=lambda p, y: np.eye(len(p))[y]),
+            "You moved the answer's logit by lr times weight and stopped there. The score is 1_y - π: the probabilities of "
+            "the row are still to be taken off.",
         ),
         "own logit only": Wrong(
             variant(score=lambda p, y: np.eye(len(p))[y] * (1.0 - p[y])),
             "You moved the logit of the answer only. The other answers of that question move too, each by its probability, "
             "the other way.",
         ),
-        "no maximum subtracted": Wrong(variant(softmax=contexts.without_maximum), contexts.OVERFLOWS),
+        "a row of nan": Wrong(variant(softmax=contexts.without_maximum), contexts.NAN_ROW),
+        "no maximum subtracted": Wrong(with_whole_table(contexts.without_maximum), contexts.OVERFLOWS),
+        "maximum of the table": Wrong(with_whole_table(contexts.whole_maximum), contexts.WHOLE_MAXIMUM),
     },
 )

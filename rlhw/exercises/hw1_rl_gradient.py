@@ -199,6 +199,19 @@ QUESTION = Question(
             "You averaged over the answers as if each were given equally often. The policy gives them with its own "
             "probabilities, and the expectation has these weights.",
         ),
+        "policy left out": Wrong(
+            with_policy(gradient=lambda p, x, rewards: x[:, None] * (rewards - mean_of(p, rewards))),
+            "These are the advantages, times p(x). A logit moves J_RL as much as its answer is likely: π is missing in front.",
+        ),
+        "policy in front twice": Wrong(
+            with_policy(gradient=lambda p, x, rewards: x[:, None] * p**2 * (rewards - mean_of(p, rewards))),
+            "Your brackets are right, but π stands in front of them twice. Once is enough, and then each row sums to 0.",
+        ),
+        "scores not weighted": Wrong(
+            with_policy(gradient=lambda p, x, rewards: x[:, None] * (rewards - p * rewards.sum(axis=1, keepdims=True))),
+            "You added reward times score over the answers without weights. The sum is an expectation: each answer counts "
+            "with its probability π.",
+        ),
         "rewards as a teacher": Wrong(
             with_policy(gradient=lambda p, x, rewards: x[:, None] * (rewards - p)),
             "You put the rewards where the teacher's probabilities stand in the gradient of cloning. The answers are the "

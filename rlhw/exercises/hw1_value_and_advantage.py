@@ -188,6 +188,14 @@ QUESTION = Question(
             with_policy(advantage=standardised),
             "Your values are right. You divided the advantages by the spread of the rewards; the definition does not.",
         ),
+        "values as a column": Wrong(
+            with_policy(pair=lambda pair: (pair[0][:, None], pair[1])),
+            "The numbers are right, but your values are a table of one column, shape (X, 1). Return X numbers, shape (X,).",
+        ),
+        "rewards times logits": Wrong(
+            with_policy(lambda logits: logits),
+            "You weighted the rewards with the logits. Weights are probabilities: take the softmax of each row first.",
+        ),
         "wrong order": Wrong(
             with_policy(pair=lambda pair: pair[::-1]),
             "Both arrays are right, but they come in the wrong order. Values first, then advantages.",

@@ -51,7 +51,8 @@ def of_count(labels):
     if labels.pairs >= LEAST:
         return ""
     refused, broken = sum(labels.refused.values()), labels.refused.get(BROKEN, 0)
-    if set(labels.refused) <= {NO_OBJECT} and not labels.comparisons:
+    objects = refused - broken - labels.refused.get(NO_OBJECT, 0)
+    if not labels.comparisons and objects < LEAST and broken * 2 < refused:
         return "no label"
     if labels.pairs + refused >= LEAST:
         return "broken lines" if broken * 2 >= refused else "refused lines" if labels.comparisons else "other fields"
@@ -67,7 +68,8 @@ def of_spread(labels):
     if all(one.annotator == "simulated" for one in labels.choices):
         return "simulated"
     if len({one.choice for one in labels.choices}) < 2:
-        return "one side"
+        # The other side may stand among what was refused, under a name of its own.
+        return "refused lines" if 2 * sum(labels.refused.values()) > len(labels.choices) else "one side"
     return "few prompts" if labels.prompts < PROMPTS else ""
 
 
@@ -144,7 +146,7 @@ WRONG = {
     "broken lines": Wrong(
         sample().replace('\\"', '"'),
         "Many lines cannot be read as JSON. Most often the `r` in front of the quotes is missing, so that Python took the "
-        "backslashes away; or an editor broke long lines.",
+        "backslashes away; or an editor broke long lines, or put a comma behind each.",
     ),
     "refused lines": Wrong(
         sample(choice=lambda n: "first" if n % 3 == 0 else "left"),

@@ -231,6 +231,15 @@ QUESTION = Question(
             variant(weights=lambda ref_probs, rewards, allowed, beta: np.log(ref_probs) + rewards / beta),
             "Your policy gives forbidden answers.",
         ),
+        "forbidden earn 0": Wrong(
+            variant(
+                weights=lambda ref_probs, rewards, allowed, beta: (
+                    np.log(ref_probs) + np.where(allowed, rewards / beta, 0.0)
+                )
+            ),
+            "You gave forbidden answers the reward 0. That makes them no more than a little worse, or even better: their weight "
+            "is 0, whatever they would earn.",
+        ),
         "forbidden in Z": Wrong(
             forbidden_in_z,
             "Your policy does not sum to one: the forbidden answers still stand in what you divided by.",

@@ -43,7 +43,8 @@ class Nbval:
     """
 
     def __init__(self, workplace: Path | None = None) -> None:
-        self.workplace = workplace
+        # The process works in /, so a relative folder would be another one there.
+        self.workplace = None if workplace is None else workplace.absolute()
         self._lock, self._turn = threading.Lock(), threading.Lock()
         self._process: subprocess.Popen | None = None
         self._stopped = False

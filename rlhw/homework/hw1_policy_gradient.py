@@ -16,7 +16,8 @@ table. A gradient with respect to $\theta$ is a table of the same shape.
 **What the checks read**: nine answers, seven functions among them. A formula is checked by its numbers, on fresh inputs,
 against difference quotients and sums over everything that can happen. **What people read**: four answers in words, marked by
 their steps. A right formula at the end does not repair a wrong step before it, and a gap that you name costs less than one
-that you hide. You may use numpy and whatever you know from chapters 1 and 2; solutions printed there answer nothing here.
+that you hide. You may use numpy and whatever you know from chapters 1 and 2. No function printed there fits here as it stands.
+Two of the proofs are close to ones in chapter 1: close the book before you write, and use your own words.
 """
 
 IMITATION = r"""

@@ -10,27 +10,29 @@ ALGORITHM = Written(
     text=r"""
 The gradient of $J_{\text{MLE}}$ is an expectation. (1) Write it as one, for any policy that is differentiable in $\theta$:
 say over what the expectation goes, and what stands inside. Say in one sentence why $\nabla_\theta$ may pass through it.
-(2) Give the stochastic algorithm that follows: what is drawn in each step, from where, and how $\theta$ moves. (3) A friend
-draws the answers from $\pi_\theta$ instead and changes nothing else. What is the mean of the friend's update, and why?
+(2) Give the stochastic algorithm that follows: what is drawn in each step, from where, how $\theta$ moves, and why it moves
+along the gradient in the mean. (3) A friend draws the answers from $\pi_\theta$ instead and changes nothing else. What is the
+mean of the friend's update, and why?
 
 Ten lines are enough.
 """.strip(),
     rubric=(
         Level(
             8,
-            "All four: the expectation over p and the teacher, with the score inside, and why the gradient passes (p "
-            "and the teacher do not depend on θ, the sums are finite); question and answer drawn, answer from the "
-            "teacher; ascent with a step size; the friend's mean is 0, because probabilities sum to one.",
+            "All four, two points each: the expectation over p and the teacher, with the score inside, and why the "
+            "gradient passes (p and the teacher do not depend on θ, the sums are finite); question and answer drawn, the "
+            "answer from the teacher; ascent with a step size, whose mean is the step size times the gradient by (1); "
+            "the friend's mean is 0, because probabilities sum to one.",
         ),
         Level(
             6,
-            "Three of the four, and nothing false in the fourth; or all four, with the reason for the passing "
-            "gradient missing.",
+            "Three of the four, and nothing false in the fourth; or all four, with the reason for the passing gradient "
+            "or for the mean of the step missing.",
         ),
         Level(
             4,
-            "The gradient and an algorithm that draws from the teacher, but the friend's question is wrong or left "
-            "out and no reasons are given; or the law of the answers is never named.",
+            "The gradient and an algorithm that draws from the teacher, but no reasons are given, or the friend's mean "
+            "is said not to be 0; or the law of the answers is never named.",
         ),
         Level(
             2,
@@ -46,7 +48,8 @@ Ten lines are enough.
             r"x)}[\nabla\log\pi_\theta(y\mid x)]$. $J$ is a finite sum, and of its factors only $\log\pi_\theta$ "
             r"depends on $\theta$, so it is differentiated term by term. (2) Repeat: draw $x$ from $p$ and $y$ from "
             r"the teacher (in practice the next line of the data set), set "
-            r"$\theta\leftarrow\theta+\eta\,\nabla\log\pi_\theta(y\mid x)$ with a step size $\eta > 0$. (3) Zero: "
+            r"$\theta\leftarrow\theta+\eta\,\nabla\log\pi_\theta(y\mid x)$ with a step size $\eta > 0$. By (1) the mean of "
+            r"this step is $\eta\nabla J$. (3) Zero: "
             r"$\sum_y\pi_\theta\nabla\log\pi_\theta = \sum_y\nabla\pi_\theta = \nabla 1 = 0$ for every $x$. Single "
             r"updates are not 0, so the friend walks at random.",
             "Everything that was asked, with reasons. That single updates are not 0 was not even asked.",
@@ -82,7 +85,7 @@ follows from it (what is drawn, from where, how $\theta$ moves), and say in one 
 after each update.
 
 Two points each: the setting; the gradient moved inside, with the reason; the log-derivative; the expectation under the
-right law; the algorithm.
+right law; the algorithm, fresh answers included.
 """.strip(),
     rubric=(
         Level(
@@ -120,18 +123,19 @@ right law; the algorithm.
         ),
         (
             6,
-            r"$J=\sum_y\pi(y)r(y)$, so $\nabla J=\sum_y r(y)\nabla\pi(y)=\sum_y\pi(y)r(y)\nabla\log\pi(y)=\mathbb "
-            r"E_\pi[r\nabla\log\pi]$. Algorithm: sample $y\sim\pi$, get $r$, go along $r\nabla\log\pi$.",
-            "Log-derivative, law and the form of J are right: six points. No word on why the gradient moves inside, "
-            "none on fresh answers, and the questions with p(x) are missing.",
+            r"$J=\sum_x p(x)\sum_y\pi(y\mid x)\,r(x,y)$, so $\nabla J=\sum_x p(x)\sum_y r\,\nabla\pi=\sum_x "
+            r"p(x)\sum_y\pi\,r\,\nabla\log\pi=\mathbb E_{x\sim p,\,y\sim\pi}[r\,\nabla\log\pi]$, as "
+            r"$\nabla\log\pi=\nabla\pi/\pi$. Algorithm: sample $x$ and $y\sim\pi$, get $r$, go along $r\,\nabla\log\pi$.",
+            "The setting, the log-derivative and the law are right: six points. No word on why the gradient moves inside, "
+            "and none on fresh answers.",
         ),
         (
             2,
             r"$\nabla\mathbb E_\pi[r]=\mathbb E_\pi[\nabla r]$, and as $r$ is a function of $y$ which is sampled "
             r"with $\pi$, the chain rule gives $\mathbb E_\pi[r\nabla\log\pi]$. So we draw $y$ from $\pi$ and update "
             r"by $r\nabla\log\pi$.",
-            "The first step holds the law constant and gives 0; the second does not follow from it. Two points for "
-            "the algorithm, none for a claim that is reached by two errors.",
+            "The first step holds the law constant and gives 0; the second does not follow from it. A claim that is "
+            "reached by two errors, with the right formula at the end: this level, and no word on fresh answers.",
         ),
     ),
 )
@@ -159,9 +163,9 @@ Note that (1) asks for this method. Another proof of the identity gets the point
         Level(
             6,
             "Three of the four. Usually the sum over x is treated as if its being 0 made each term 0, or the example "
-            "is missing.",
+            "has no numbers, or the identity is proven by another method, with (2) and (3) complete.",
         ),
-        Level(4, "Two of the four; or the identity proven by another method, with (2) and (3) complete."),
+        Level(4, "Two of the four."),
         Level(2, "One of the four."),
         Level(0, "None of it, or only the claims repeated."),
     ),
@@ -180,9 +184,10 @@ Note that (1) asks for this method. Another proof of the identity gets the point
             6,
             r"With $r=1$ we have $J=1$, so $0=\nabla J=\mathbb E_x\mathbb E_y[\nabla\log\pi]$, hence the inner mean "
             r"is 0 for each $x$. Then $\mathbb E_y[(r-b(x))\nabla\log\pi]=\mathbb E_y[r\nabla\log\pi]-b(x)\cdot 0$. "
-            r"With $b(x,y)$ one can't pull $b$ out; for $b=r$ the update is always zero.",
+            r"With $b(x,y)$ one can't pull $b$ out: for $\pi=(\frac12,\frac12)$ and "
+            r"$b=r=(1,0)$ the update is always zero, and the gradient is $(\frac14,-\frac14)$.",
             "Two points are missing in (1): a mean over questions may be 0 without each of its terms being 0. The "
-            "example is short, but b = r does show it.",
+            "example is short and complete.",
         ),
         (
             4,

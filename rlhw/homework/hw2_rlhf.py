@@ -57,8 +57,8 @@ What came of your labels? In about 300 words, with the numbers of *your* run car
 
 1. **The labels.** How many, how long did they take, what made you choose one answer over another? Name one pair on which
    you were unsure, and say why.
-2. **The reward model.** Its accuracy with n, and Wilson's interval for it (chapter 8; for n = 9 it is more than 0.5 wide). Its
-   validation loss beside ln 2. What may you conclude, and what not?
+2. **The reward model.** Its accuracy with n, and Wilson's interval for it (chapter 8; for 5 of 9 it goes from 0.27 to 0.81).
+   Its validation loss beside ln 2. What may you conclude, and what not?
 3. **The policies.** $J$ of the clone, PPO, GRPO and DPO beside $J^\ast$, each with its standard error. Which difference is
    larger than its uncertainty? Where did the KL go, and did gold follow the learned reward?
 4. **Samples.** One post with the answers of two policies, from `runs/mine/run/report.html`. Do you prefer what the numbers

@@ -39,7 +39,8 @@ def own_run(
 
     labels: a file of JSON lines, as the widget writes it. out: a folder for everything; `run_card.json` is written there.
     epochs: times through the labels, for the reward model and for DPO. changes: other settings of `rlhw.pipeline.Settings`.
-    Raises ValueError where no labels can be read, all say the same, or one side of the split would be empty, and what
+    Raises ValueError where no labels can be read, all say the same, one side of the split would be empty or only ties are
+    held back, and what
     `pipeline.run` raises, FileNotFoundError where there is no such file.
     """
     from rlhw import pipeline
@@ -47,6 +48,10 @@ def own_run(
     found, out = read(Path(labels).read_text(encoding="utf-8-sig")), Path(out)
     require_two_sided(found.comparisons)
     train, held_out = hold_back(last_labels(found.comparisons)[0], share, seed)
+    if all(one.choice == "tie" for one in held_out):
+        raise ValueError(
+            f"the {len(held_out)} labels that are held back are all ties; label more pairs, or take another seed."
+        )
     out.mkdir(parents=True, exist_ok=True)
     write_jsonl(out / "train.jsonl", train)
     write_jsonl(out / "held_out.jsonl", held_out)
@@ -154,7 +159,11 @@ def main() -> None:
     parser.add_argument("--out", default="runs/mine", help="folder of the run")
     parser.add_argument("--epochs", type=float, default=8.0, help="times through the labels")
     given = parser.parse_args()
-    print(own_run(given.labels, given.out, epochs=given.epochs, progress=bar))
+    try:
+        card = own_run(given.labels, given.out, epochs=given.epochs, progress=bar)
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"own_run: {error}") from None
+    print(card)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 
@@ -110,6 +111,15 @@ def test_nothing_of_the_instructors_environment_is_seen(monkeypatch, tmp_path):
     assert "/evil" not in str(seen)
 
 
+def test_a_workplace_named_from_here_is_found_by_a_process_that_works_elsewhere(settings, tmp_path, monkeypatch):
+    """`--out marks` is a folder of the instructor's; the process of nbval works in /."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "marks").mkdir()
+    with Nbval(Path("marks")) as nbval:
+        result = grade("a", answered(), settings, nbval)
+    assert result.status == GRADED
+
+
 def test_a_process_of_nbval_that_was_killed_is_started_anew(settings, nbval):
     server = nbval._started()
     threading.Timer(0.3, os.kill, (server.pid, signal.SIGKILL)).start()
@@ -206,6 +216,8 @@ def test_a_doctored_notebook_passes_under_plain_nbval_and_earns_nothing_here(set
         "-q",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "no:rlhw-homework",  # Where rlhw is installed, its plugin would put the checks back.
         "--nbval-lax",
         "--nbval-current-env",
         "mine.ipynb",

@@ -99,7 +99,38 @@ def test_labels_that_cannot_be_used(tmp_path):
         own_run.own_run(path, tmp_path / "run")
     with pytest.raises(FileNotFoundError):
         own_run.own_run(tmp_path / "none.jsonl", tmp_path / "run")
+    tied = set(own_run.hold_back(list(labels.read(sample()).comparisons), 0.2, 0)[1])
+    lines = zip(sample().splitlines(), labels.read(sample()).comparisons, strict=True)
+    text = "\n".join(line.replace(f'"{one.choice}"', '"tie"') if one in tied else line for line, one in lines)
+    path.write_text(text.replace('"tie": "', '"first": "'), encoding="utf8")
+    with pytest.raises(ValueError, match="all ties"):
+        own_run.own_run(path, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_command_line_says_what_is_wrong_in_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["own_run", str(tmp_path / "none.jsonl")])
+    with pytest.raises(SystemExit, match=r"own_run: .*none\.jsonl"):
+        own_run.main()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (json.dumps([json.loads(line) for line in sample().splitlines()]), "No line is a JSON object"),
+        (
+            "\n".join(json.dumps(json.loads(line), indent=1) for line in sample().splitlines()),
+            "No line is a JSON object",
+        ),
+        (sample().replace("}\n", "},\n"), "a comma behind each"),
+        (sample(90, 90).replace('"choice": "first"', '"choice": "A"'), "Many lines are JSON and no label"),
+    ],
+    ids=["an array", "spread over lines", "commas", "another name for one side"],
+)
+def test_the_hint_names_what_was_pasted(text, sentence):
+    result = exercises.verdict("hw2-own-labels", text)
+    assert not result.passed
+    assert sentence in result.message
 
 
 @pytest.mark.slow

@@ -264,7 +264,10 @@ def test_oracle_of_pi_star():
         near((policy * (rewards - implicit)).sum(axis=1), best)
         for size in (0.01, 0.3):
             moved = policy * np.exp(size * rng.standard_normal(policy.shape))
-            assert np.all(objective(moved / moved.sum(axis=1, keepdims=True)) < best)
+            found = objective(moved / moved.sum(axis=1, keepdims=True))
+            assert np.all(found <= best + 1e-9)
+            # Where one answer takes all, no other policy of this kind is near enough to tell.
+            assert np.all((found < best)[policy.max(axis=1) < 0.999])
         assert np.all(policy[~allowed] == 0.0)
 
 
