@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import attack_ours
 from benchmarks.attack_scene import Canaries, disguises, leaks, set_up
 from tests.grading.attacks import ATTACKS, HONEST, PROBES, check_of
 from tests.grading.attacks.scene import POINTS
@@ -62,6 +63,45 @@ def test_a_leak_is_seen_in_every_disguise(shift):
     assert len(disguises(word)) == 6
 
 
+def test_what_acts_and_what_leaks_is_found_where_it_is_planted(scene, tmp_path):
+    """The measures of our column, with a grader's output that we make: each finds what is there, and nothing elsewhere."""
+    canaries, out = Canaries.fresh(), tmp_path / "out"
+    (out / "feedback").mkdir(parents=True)
+    seen = {
+        "stopped": "",
+        "code": 0,
+        "survivors": [],
+        "processes": 1,
+        "heard": [],
+        "outer_bytes": 0,
+        "inner_bytes": 0,
+        "tmp_bytes": 0,
+    }
+    attacks = {attack.name: attack for attack in ATTACKS}
+
+    def graded():
+        return attack_ours.Graded(scene, canaries, seen, b"", out, [], [])
+
+    (out / "grades.csv").write_text('"\'=HYPERLINK",-1.5\n')
+    (out / "feedback" / "a.html").write_text("&lt;script&gt;document.title='graded'&lt;/script&gt;")
+    assert not attack_ours.told(graded())
+    assert not attack_ours.acts(attacks["html-in-prose"].raw, graded())
+    assert not attack_ours.acts(attacks["csv-formula"].raw, graded())
+    (out / "grades.csv").write_text('"=HYPERLINK",-1.5\n')
+    (out / "feedback" / "a.html").write_text("<script>document.title='graded'</script>")
+    (out / "feedback" / "b.html").write_text(f"{canaries.environment[::-1]} {attacks['bidi-in-name'].raw}")
+    assert attack_ours.told(graded()) == ["feedback/b.html"]
+    assert "acts in grades.csv" in attack_ours.acts(attacks["csv-formula"].raw, graded())
+    assert "acts in feedback/a.html" in attack_ours.acts(attacks["html-in-prose"].raw, graded())
+    assert "acts in feedback/b.html" in attack_ours.acts(attacks["bidi-in-name"].raw, graded())
+    seen |= {"code": 4, "survivors": ["token-daemon 60"], "processes": 4000, "heard": ["network"]}
+    faults = " ".join(attack_ours.of_the_run(graded()))
+    assert all(
+        word in faults
+        for word in ("ended with 4", "processes are left", "4000 processes", "connected", "feedback/b.html")
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_no_attack_gains_anything(require):
@@ -77,8 +117,6 @@ def test_a_handful_gains_nothing(require, tmp_path):
     """The quick ones, under our grader only, with all honest submissions left out."""
     require("bwrap", "student code runs in bubblewrap")
     require("unshare", "the attacks run behind a fence of namespaces")
-    from benchmarks import attack_ours
-
     names = ("hook-numpy", "read-environment", "symlink", "network")
     chosen = [attack for attack in ATTACKS if attack.name in names]
     honest = [entry for entry in HONEST if entry.name == "partly-hw2-gae"]
