@@ -16,7 +16,7 @@ PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadscope
 
 # Workers times threads is the number of cores: two processes of two threads each are slower than one.
 # The last digits of a sum depend on the number of threads too, and notebooks are compared with what they printed.
-test test-slow test-labelstudio notebooks: export OMP_NUM_THREADS := 1
+test test-slow test-labelstudio attacks notebooks: export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help book test test-slow test-labelstudio attacks lint format notebooks serve bench bench-gpu clean requirements system FORCE
