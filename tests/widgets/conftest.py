@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,19 +42,53 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture
-def browser_page(browser: Browser) -> Iterator[Page]:
-    """An empty window; the test fails when a page in it has an error or reports one."""
-    context = browser.new_context(viewport={"width": 1000, "height": 900})
+WIDE = {"width": 1000, "height": 900}
+
+
+def listened_to(browser: Browser) -> tuple[Page, list[str]]:
+    """A window, and the errors that pages in it have or report, as they come."""
+    context = browser.new_context(viewport=WIDE)
     context.set_default_timeout(15_000)
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(f"error: {error}"))
     page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
     page.on("requestfailed", lambda request: problems.append(f"request failed: {request.url}"))
+    return page, problems
+
+
+@pytest.fixture
+def browser_page(browser: Browser) -> Iterator[Page]:
+    """An empty window; the test fails when a page in it has an error or reports one."""
+    page, problems = listened_to(browser)
     yield page
-    context.close()
+    page.context.close()
     assert problems == []
+
+
+@pytest.fixture(scope="module")
+def kept_window(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
+    """The window of `same_page`."""
+    page, problems = listened_to(browser)
+    yield page, problems
+    page.context.close()
+
+
+@contextmanager
+def emptied(page: Page, problems: list[str]) -> Iterator[Page]:
+    """The window, empty and wide. At the end what it shows is asked for its errors, and not what it showed before."""
+    page.goto("about:blank")
+    page.set_viewport_size(WIDE)
+    problems.clear()
+    yield page
+    assert problems == []
+
+
+@pytest.fixture
+def same_page(kept_window: tuple[Page, list[str]]) -> Iterator[Page]:
+    """As `browser_page`, for tests that only load a page and look: one window for all, a process less to start each time."""
+    with emptied(*kept_window) as page:
+        yield page
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import STATE, saved_widgets
+from conftest import STATE, emptied, saved_widgets
 from playwright.sync_api import Page, expect
 from twins import WIDGETS
 
@@ -253,14 +253,14 @@ def test_what_was_computed_beforehand_says_so(widget, write_page, browser_page: 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget.__name__)
-def test_axe_finds_nothing(theme, widget, write_page, browser_page: Page):
-    browser_page.goto(write_page(one_page(widget()), theme).as_uri())
-    expect(browser_page.locator(".rlhw-words")).to_be_visible()
-    for box in browser_page.locator("input[type=checkbox]").all():
+def test_axe_finds_nothing(theme, widget, write_page, same_page: Page):
+    same_page.goto(write_page(one_page(widget()), theme).as_uri())
+    expect(same_page.locator(".rlhw-words")).to_be_visible()
+    for box in same_page.locator("input[type=checkbox]").all():
         box.check()
-    for details in browser_page.locator("summary").all():
+    for details in same_page.locator("summary").all():
         details.click()
-    found = Axe().run(browser_page).response["violations"]
+    found = Axe().run(same_page).response["violations"]
     assert [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found] == []
 
 
@@ -343,25 +343,33 @@ EXTREMES = [
 
 @pytest.mark.parametrize("widget", EXTREMES, ids=range(len(EXTREMES)))
 @pytest.mark.parametrize("width", [390, 1000])
-def test_at_the_ends_of_the_ranges_no_text_leaves_its_picture(width, widget, write_page, browser_page: Page):
-    browser_page.set_viewport_size({"width": width, "height": 800})
-    browser_page.goto(write_page(one_page(widget)).as_uri())
-    expect(browser_page.locator(".rlhw-words")).to_be_visible()
-    assert browser_page.evaluate(OUTSIDE) == []
-    assert not re.search("NaN|Infinity|undefined", browser_page.locator("main").inner_html())
+def test_at_the_ends_of_the_ranges_no_text_leaves_its_picture(width, widget, write_page, same_page: Page):
+    same_page.set_viewport_size({"width": width, "height": 800})
+    same_page.goto(write_page(one_page(widget)).as_uri())
+    expect(same_page.locator(".rlhw-words")).to_be_visible()
+    assert same_page.evaluate(OUTSIDE) == []
+    assert not re.search("NaN|Infinity|undefined", same_page.locator("main").inner_html())
 
 
 @pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget.__name__)
-def test_a_phone_shows_the_whole_widget(widget, write_page, browser_page: Page):
-    browser_page.set_viewport_size({"width": 390, "height": 800})
-    browser_page.goto(write_page(one_page(widget())).as_uri())
-    expect(browser_page.locator(".rlhw-words")).to_be_visible()
-    assert browser_page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert browser_page.evaluate(OUTSIDE) == []
-    sizes = browser_page.evaluate(
+def test_a_phone_shows_the_whole_widget(widget, write_page, same_page: Page):
+    same_page.set_viewport_size({"width": 390, "height": 800})
+    same_page.goto(write_page(one_page(widget())).as_uri())
+    expect(same_page.locator(".rlhw-words")).to_be_visible()
+    assert same_page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert same_page.evaluate(OUTSIDE) == []
+    sizes = same_page.evaluate(
         "[...document.querySelectorAll('svg text')].map((t) => t.getBoundingClientRect().height)"
     )
     assert min(sizes) > 11, "text keeps its size on a phone"
+
+
+def test_in_the_window_of_many_tests_each_hears_its_own_errors(write_page, kept_window):
+    """The guard of `same_page`."""
+    with pytest.raises(AssertionError, match="no such arm"), emptied(*kept_window) as page:
+        page.goto(write_page("<script>throw new Error('no such arm')</script>").as_uri())
+    with emptied(*kept_window) as page:
+        page.goto(write_page("").as_uri())
 
 
 THEMES = {
