@@ -10,7 +10,7 @@ from rlhw.grading.sandbox import UID, Limits, NoSandbox, Sandbox
 from rlhw.grading.visible import PACKAGES, WORKER, Visible, visible
 
 NOBODY = "65534"
-HOME = "/home/student"
+HOME = "/student"
 SCRATCH = ("/dev/shm", "/tmp", HOME)
 ENVIRONMENT = {
     "HOME": HOME,
@@ -180,6 +180,6 @@ mount -o remount,ro none "$root"
 cd "$root"
 pivot_root . .
 umount -l .
-cd /home/student
+cd /student
 exec "$@"
 """
