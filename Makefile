@@ -18,6 +18,10 @@ PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadscope
 # The last digits of a sum depend on the number of threads too, and notebooks are compared with what they printed.
 test test-slow test-labelstudio attacks notebooks: export OMP_NUM_THREADS := 1
 
+# Python may keep what it has compiled, whatever the environment says: without that, every worker and every kernel
+# compiles torch and transformers anew, eight seconds each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help book test test-slow test-labelstudio attacks lint format notebooks serve bench bench-gpu clean requirements system FORCE
 
