@@ -69,7 +69,7 @@ def of_spread(labels):
         return "simulated"
     if len({one.choice for one in labels.choices}) < 2:
         # The other side may stand among what was refused, under a name of its own.
-        return "refused lines" if 2 * sum(labels.refused.values()) > len(labels.choices) else "one side"
+        return "refused lines" if 4 * sum(labels.refused.values()) >= len(labels.choices) else "one side"
     return "few prompts" if labels.prompts < PROMPTS else ""
 
 

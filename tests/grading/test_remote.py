@@ -163,6 +163,7 @@ def crowded() -> Iterator[int]:
     core = min(os.sched_getaffinity(0))
     endless = f"import os\nos.sched_setaffinity(0, {{{core}}})\nwhile True: pass"
     others = [subprocess.Popen([sys.executable, "-I", "-S", "-c", endless]) for _ in range(4)]
+    time.sleep(0.5)  # Until they have started.
     yield core
     for other in others:
         other.kill()
@@ -184,7 +185,8 @@ def test_to_wait_for_a_core_is_not_to_take_long(crowded):
             came[patience] = failure.reason
         worker.kill()
     assert came == {0: "timeout", 30: "value"}
-    assert 0.3 < worker.granted < 30
+    # How much it had to be given depends on what else the machine does.
+    assert 0 < worker.granted < 30
 
 
 @pytest.mark.parametrize("doing", ["time.sleep(60)", "while True: pass"])

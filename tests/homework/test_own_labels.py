@@ -101,8 +101,8 @@ def test_labels_that_cannot_be_used(tmp_path):
         own_run.own_run(tmp_path / "none.jsonl", tmp_path / "run")
     tied = set(own_run.hold_back(list(labels.read(sample()).comparisons), 0.2, 0)[1])
     lines = zip(sample().splitlines(), labels.read(sample()).comparisons, strict=True)
-    text = "\n".join(line.replace(f'"{one.choice}"', '"tie"') if one in tied else line for line, one in lines)
-    path.write_text(text.replace('"tie": "', '"first": "'), encoding="utf8")
+    text = "\n".join(json.dumps({**json.loads(line), "choice": "tie"}) if one in tied else line for line, one in lines)
+    path.write_text(text, encoding="utf8")
     with pytest.raises(ValueError, match="all ties"):
         own_run.own_run(path, tmp_path / "run")
     assert not (tmp_path / "run").exists()
