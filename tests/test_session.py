@@ -16,6 +16,7 @@ def nothing_set(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(session, "DEVICE_NODES", ())
     monkeypatch.setattr(exercises, "session_verdicts", {})
+    monkeypatch.setattr(exercises, "session_parts", {})
     for name in [name for name in sys.modules if name.split(".")[0] == "google"]:
         monkeypatch.delitem(sys.modules, name)
 

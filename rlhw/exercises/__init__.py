@@ -7,7 +7,7 @@ least five named wrong answers, each with its own hint, and accepts two differen
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from difflib import get_close_matches
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,10 +24,15 @@ session_parts: dict[tuple[str, str], str] = {}
 ORDER = (*(f"ch{number}" for number in range(1, 9)), *(f"b{number}" for number in range(1, 7)), "hw1", "hw2")
 
 
+@cache
+def _files() -> tuple[str, ...]:
+    stems = [path.stem.replace("_", "-") for path in Path(__file__).parent.glob("*_*.py") if path.stem != "__init__"]
+    return tuple(sorted(stems, key=lambda name: (ORDER.index(name.split("-")[0]), name)))
+
+
 def names() -> list[str]:
     """All question names, in the order of the chapters: the files of this folder that define a QUESTION."""
-    stems = [path.stem.replace("_", "-") for path in Path(__file__).parent.glob("*_*.py") if path.stem != "__init__"]
-    return sorted(stems, key=lambda name: (ORDER.index(name.split("-")[0]), name))
+    return list(_files())
 
 
 def question(name: str, variant: str = "") -> Question:

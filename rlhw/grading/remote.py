@@ -58,6 +58,7 @@ class Answers:
         self._torch = any("torch" in source for source in self.cells.values())
         self._wanted = 0
         self._worker: Worker | None = None
+        self._next: Worker | None = None  # Started, and not yet greeted.
         self._ran: dict[str, str] = {}
         self._out: dict[str, str] = {}
         self._strikes: Counter[str] = Counter()
@@ -69,11 +70,17 @@ class Answers:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    def prepare(self) -> None:
+        """Start a worker without waiting for it: the first question then finds it there."""
+        if self._worker is None and self._next is None:
+            self._next = Worker(self.sandbox, self.limits)
+
     def close(self) -> None:
         """Kill the worker. Asked again, another one starts."""
-        if self._worker is not None:
-            self._worker.kill()
-            self._worker, self._ran = None, {}
+        for worker in (self._worker, self._next):
+            if worker is not None:
+                worker.kill()
+        self._worker, self._next, self._ran = None, None, {}
 
     def get(self, question: str, name: str) -> object:
         """What `name` was bound to when the question's cell had run: a RemoteFunction, a value, or None where unbound.
@@ -146,7 +153,7 @@ class Answers:
             raise AnswerFailed("time_up")
         self._starts += 1
         began = time.monotonic()
-        self._worker, self._ran = Worker(self.sandbox, self.limits), {}
+        self._worker, self._next, self._ran = self._next or Worker(self.sandbox, self.limits), None, {}
         try:
             # No student's code has run yet: if this fails it is the sandbox.
             self._worker.ask(self.limits.seconds_to_start, kind="hello", torch=self._torch)

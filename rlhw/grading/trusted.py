@@ -38,6 +38,12 @@ def _answers() -> Answers:
     return answers.__enter__()
 
 
+def prepare() -> None:
+    """Let the sandbox open while the notebook's kernel gets ready, where there is an answer to run in it."""
+    if set(session()["answers"]) - set(session()["untouched"]):
+        _answers().prepare()
+
+
 def answer(question: str, name: str) -> object:
     """What the student's cell for `question` bound to `name`: a function that is called in the sandbox, a value, or None.
 

@@ -10,6 +10,7 @@ import sys
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rlhw.grading.sandbox import NoSandbox
 
@@ -67,7 +68,8 @@ def packages(wanted: tuple[str, ...]) -> list[Path]:
     return sorted({place for places in found.values() for place in places})
 
 
-def _top_level(distribution: importlib.metadata.Distribution) -> list[Path]:
+def _top_level(distribution: Any) -> list[Path]:
+    # Not said to be the standard library's Distribution: where importlib_metadata has been imported, it answers instead.
     record = distribution.read_text("RECORD")
     if record:
         names = {line.split(",")[0].split("/")[0].strip('"') for line in record.splitlines()}

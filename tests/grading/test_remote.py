@@ -161,19 +161,22 @@ def test_children_are_counted_across_requests_that_take_no_time(monkeypatch):
 def crowded() -> Iterator[int]:
     """A core on which four others run all the time."""
     core = min(os.sched_getaffinity(0))
-    endless = f"import os\nos.sched_setaffinity(0, {{{core}}})\nwhile True: pass"
-    others = [subprocess.Popen([sys.executable, "-I", "-S", "-c", endless]) for _ in range(4)]
-    time.sleep(0.5)  # Until they have started.
+    endless = f"import os\nos.sched_setaffinity(0, {{{core}}})\nprint(flush=True)\nwhile True: pass"
+    command = [sys.executable, "-I", "-S", "-c", endless]
+    others = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(4)]
+    for other in others:
+        other.stdout.readline()  # It has started.
     yield core
     for other in others:
         other.kill()
         other.wait()
+        other.stdout.close()
 
 
 def test_to_wait_for_a_core_is_not_to_take_long(crowded):
-    """A quarter of a second of work takes more than one where four others work too."""
+    """Four tenths of a second of work take about two seconds where four others work too."""
     text = (
-        f"request = ask()\nos.sched_setaffinity(0, {{{crowded}}})\nuntil = time.process_time() + 0.25\n"
+        f"request = ask()\nos.sched_setaffinity(0, {{{crowded}}})\nuntil = time.process_time() + 0.4\n"
         "while time.process_time() < until: pass\nsay(reply(request))"
     )
     came = {}

@@ -43,6 +43,21 @@ def browser() -> Iterator[Browser]:
 
 
 WIDE = {"width": 1000, "height": 900}
+# Each widget's place stands behind its script, and is filled some time after the page has loaded.
+DRAWN = """() => [...document.querySelectorAll("script[data-shown]")]
+  .every((script) => script.nextElementSibling.hasChildNodes())"""
+
+
+def waiting(page: Page) -> Callable:
+    """`page.goto` that returns when the widgets are drawn: on a busy machine that is long after the page has loaded."""
+    load = page.goto
+
+    def goto(*where: object, **how: object) -> object:
+        answer = load(*where, **how)
+        page.wait_for_function(DRAWN)
+        return answer
+
+    return goto
 
 
 def listened_to(browser: Browser) -> tuple[Page, list[str]]:
@@ -50,6 +65,7 @@ def listened_to(browser: Browser) -> tuple[Page, list[str]]:
     context = browser.new_context(viewport=WIDE)
     context.set_default_timeout(15_000)
     page = context.new_page()
+    page.goto = waiting(page)
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(f"error: {error}"))
     page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
