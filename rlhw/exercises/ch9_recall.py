@@ -29,8 +29,8 @@ def expected():
 FIRST, SECOND, THIRD = 7 / 3, 1 / 3 - 1 + float(np.log(3.0)), -0.8
 
 RIGHT = {
-    "computed": ((2 + 1 + 4) / 3, np.exp(-np.log(3.0)) - 1 + np.log(3.0), min(-0.7, -0.8)),
     "typed": (2.3333333, 0.4319456, -0.8),
+    "computed": ((2 + 1 + 4) / 3, np.exp(-np.log(3.0)) - 1 + np.log(3.0), min(-0.7, -0.8)),
     "array": np.array([FIRST, SECOND, THIRD]),
 }
 

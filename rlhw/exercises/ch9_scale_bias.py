@@ -16,29 +16,24 @@ Begun for you: given $m$, the update's mean is $\sqrt{\frac{K-1}{K}}\,\sqrt{\fra
 
 STUB = """
 def weight(p, k):
-    total = 0.0
-    for m in range(k + 1):
-        chance = ...  # of m right answers
-        total += chance * np.sqrt((k - 1) / k) * np.sqrt(m / k * (1 - m / k))
-    return ...
+    given_m = [np.sqrt((k - 1) / k) * np.sqrt(m / k * (1 - m / k)) for m in range(k + 1)]
+    ...  # their mean over m, and what else multiplies ∇p
 """
 
 
 def weight(p, k):
-    total = 0.0
-    for m in range(k + 1):
-        chance = comb(k, m) * p**m * (1 - p) ** (k - m)
-        total += chance * np.sqrt((k - 1) / k) * np.sqrt(m / k * (1 - m / k))
-    return total / (p * (1 - p))
-
-
-def weight_by_recursion(p, k):
-    """The law of m, one answer after the other."""
+    given_m = [np.sqrt((k - 1) / k) * np.sqrt(m / k * (1 - m / k)) for m in range(k + 1)]
     chances = np.array([1.0])
     for _ in range(k):
-        chances = np.convolve(chances, [1 - p, p])
-    m = np.arange(k + 1)
-    return float(chances @ np.sqrt(m * (k - m) * (k - 1.0) / k**3)) / (p - p * p)
+        chances = np.convolve(chances, [1 - p, p])  # of 0, 1, 2, … right answers so far
+    return chances @ given_m / (p * (1 - p))
+
+
+def weight_by_binomials(p, k):
+    total = 0.0
+    for m in range(k + 1):
+        total += comb(k, m) * p**m * (1 - p) ** (k - m) * sqrt(m * (k - m) * (k - 1) / k**3)
+    return float(total) / (p - p * p)
 
 
 def spread(p, k, power=0.5):
@@ -106,7 +101,7 @@ QUESTION = Question(
     law="The weight is the mean over m of what is given, with the chance of m right answers, over p (1 - p). Yours differs.",
     expected=expected,
     parts=(Part("any prompt, any K", 4, draw),),
-    right={"model": weight, "one answer after the other": weight_by_recursion},
+    right={"model": weight, "binomial coefficients": weight_by_binomials},
     wrong={
         "not divided": Wrong(
             not_divided,
