@@ -54,7 +54,7 @@
   });
 
   // Boxes that would leave most of a sheet empty if they were kept whole.
-  article.querySelectorAll("div.admonition, div.proof, div.cell_input, div.highlight").forEach((box) => {
+  article.querySelectorAll("div.admonition, div.proof, div.cell_input, div.highlight, table").forEach((box) => {
     if (box.getBoundingClientRect().height > 420) box.classList.add("long");
   });
 

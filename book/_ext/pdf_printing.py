@@ -24,6 +24,8 @@ FINISHED = """async () => {
   for (const image of document.images) image.loading = "eager";
   await globalThis.MathJax?.startup?.promise;
   await document.fonts.ready;
+  // MathJax took its size from whatever letters stood on the page when it ran; now the book's own are there.
+  await (globalThis.MathJax?.startup?.document?.rerenderPromise?.() ?? globalThis.MathJax?.startup?.document?.rerender());
   await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
   const widgets = 'script[type="application/x-rlhw-widget+json"], script[type="application/vnd.jupyter.widget-view+json"]';
   const drawn = () => [...document.querySelectorAll(widgets)].every((script) =>
