@@ -112,7 +112,9 @@ def make(folder: Path, target: Path, only: list[str], epoch: int | None) -> int:
 
     order = reading_order(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))
     if missing := sorted(set(only) - {entry.name for entry in order}):
-        raise CannotPrint(f"There is no page {missing[0]} in _toc.yml; name one as it stands there, such as {order[1].name}.")
+        raise CannotPrint(
+            f"There is no page {missing[0]} in _toc.yml; name one as it stands there, such as {order[1].name}."
+        )
     pages = [read_page(folder, entry) for entry in order if not only or entry.name in only]
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     kept = target.with_name(f"{target.stem}.pages")
@@ -127,9 +129,10 @@ def make(folder: Path, target: Path, only: list[str], epoch: int | None) -> int:
         static, lines = (folder / "_static").resolve().as_uri(), contents(pages, numbers, folder)
         front = kept / "front.html"
         whole(front, FRONT.format(**about, version=__version__, static=static, contents=lines).encode())
-        first = Printed(None, print_page(front, "contents", []))
+        opening = print_page(front, "contents", [])
     print("Joining them", flush=True)
-    book = join([first, *(Printed(page, printed[page.entry.name]) for page in pages)], folder, **about, epoch=epoch)
+    parts = [Printed(page, (folder / f"{page.entry.name}.html").resolve(), printed[page.entry.name]) for page in pages]
+    book = join(opening, parts, about, epoch)
     whole(target, book)
     return sheets(book)
 

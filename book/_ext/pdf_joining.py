@@ -13,6 +13,7 @@ from pypdf.generic import (
     ArrayObject,
     DecodedStreamObject,
     DictionaryObject,
+    Fit,
     FloatObject,
     IndirectObject,
     NameObject,
@@ -27,9 +28,10 @@ Place = tuple[int, float, float]  # sheet, left, top
 
 @dataclasses.dataclass(frozen=True)
 class Printed:
-    """A page of the book and the PDF that Chromium made of it. ``page`` is None for the title page and the contents."""
+    """A page of the book, the file it was printed from, and the PDF that Chromium made of it."""
 
-    page: Page | None
+    page: Page
+    file: Path
     pdf: bytes
 
 
@@ -44,7 +46,11 @@ def named_places(reader: PdfReader, first: int) -> dict[str, Place]:
     found = {}
     for name, destination in reader.named_destinations.items():
         if isinstance(destination.page, IndirectObject) and destination.page.idnum in number:
-            found[name.removeprefix("/")] = (number[destination.page.idnum], float(destination.left), float(destination.top))
+            found[name.removeprefix("/")] = (
+                number[destination.page.idnum],
+                float(destination.left),
+                float(destination.top),
+            )
     return found
 
 
@@ -55,32 +61,26 @@ def destination(writer: PdfWriter, where: Place) -> ArrayObject:
     return ArrayObject([page, NameObject("/XYZ"), FloatObject(left), FloatObject(top), NullObject()])
 
 
-def link_target(link: DictionaryObject, own: str, files: dict[Path, str]) -> tuple[str, str] | None | bool:
-    """Where a link leads: (page's name, id) inside the PDF, True for an address in the network, None for nowhere.
-
-    ``own`` is the name of the page on which the link stands.
-    """
-    action = link.get("/A", {}).get_object() if "/A" in link else {}
+def target_of(link: DictionaryObject, own: Path) -> tuple[Path, str] | None:
+    """The page's file and the id on it that a link leads to; None where it leads into the network. ``own`` is its page."""
+    action = link["/A"].get_object() if "/A" in link else {}
     name = link.get("/Dest", action.get("/D"))
     if name is not None:
         return own, str(name).removeprefix("/")
-    inside = place(str(action.get("/URI", "")))
-    if inside is None:
-        return True
-    return (files[inside[0]], inside[1]) if inside[0] in files else None
+    return place(str(action.get("/URI", "")))
 
 
-def keep_links_inside(writer: PdfWriter, owners: list[str], places: dict[tuple[str, str], Place], files: dict[Path, str]) -> None:
+def keep_links_inside(writer: PdfWriter, owners: list[Path], places: dict[tuple[Path, str], Place]) -> None:
     """Turn links between pages into links between sheets; take out those that lead to a file which is not in the PDF."""
     for sheet, owner in zip(writer.pages, owners, strict=True):
         kept = ArrayObject()
         for reference in sheet.get("/Annots", ()):
             link = reference.get_object()
-            target = link_target(link, owner, files)
-            if target is None:
-                continue
-            if target is not True:
-                where = places.get(target) or places[target[0], ""]
+            target = target_of(link, owner)
+            if target is not None:
+                where = places.get(target) or places.get((target[0], ""))
+                if where is None:
+                    continue
                 link.pop("/A", None)
                 link[NameObject("/Dest")] = destination(writer, where)
             kept.append(reference)
@@ -119,26 +119,23 @@ def number_sheets(writer: PdfWriter, feet: list[tuple[str, str] | None]) -> None
         sheet[NameObject("/Contents")] = ArrayObject([before, *own, stream(writer, footer(*foot))])
 
 
-def add_outline(writer: PdfWriter, pages: list[Page], places: dict[tuple[str, str], Place]) -> None:
+def add_outline(writer: PdfWriter, printed: list[Printed], places: dict[tuple[Path, str], Place]) -> None:
     """Parts, chapters, their notebooks, their sections: each a bookmark."""
 
-    def mark(title: str, where: Place, parent: IndirectObject | None, is_open: bool) -> IndirectObject:
+    def mark(title: str, where: Place, parent: IndirectObject | None, is_open: bool = False) -> IndirectObject:
         sheet, left, top = where
-        from pypdf.generic import Fit
-
-        return writer.add_outline_item(title, sheet, parent, fit=Fit.xyz(left, top, None), is_open=is_open)
+        return writer.add_outline_item(title, sheet, parent, fit=Fit.xyz(left, top), is_open=is_open)
 
     part, part_mark, above = "", None, {}
-    for page in pages:
-        start = places[page.entry.name, ""]
-        if page.entry.part != part:
-            part, part_mark = page.entry.part, mark(page.entry.part, start, None, True)
-        parent = above.get(page.entry.depth - 1) if page.entry.depth > 1 else part_mark
-        own = mark(page.title, start, parent, False)
-        above[page.entry.depth] = own
-        for identity, title in page.sections:
-            if (page.entry.name, identity) in places:
-                mark(title, places[page.entry.name, identity], own, False)
+    for one in printed:
+        entry, start = one.page.entry, places[one.file, ""]
+        if entry.part != part:
+            part, part_mark = entry.part, mark(entry.part, start, None, is_open=True)
+        own = mark(one.page.title, start, above.get(entry.depth - 1) if entry.depth > 1 else part_mark)
+        above[entry.depth] = own
+        for identity, title in one.page.sections:
+            if (one.file, identity) in places:
+                mark(title, places[one.file, identity], own)
 
 
 def describe(writer: PdfWriter, title: str, author: str, language: str, epoch: int | None) -> None:
@@ -153,33 +150,30 @@ def describe(writer: PdfWriter, title: str, author: str, language: str, epoch: i
     writer.create_viewer_preferences().display_doctitle = True
 
 
-def join(parts: list[Printed], folder: Path, title: str, author: str, language: str = "en", epoch: int | None = None) -> bytes:
-    """Return the book as one PDF. The title page and the contents stand first, numbered i, ii; then the pages from 1."""
+def join(front: bytes, printed: list[Printed], about: dict[str, str], epoch: int | None = None) -> bytes:
+    """Return the book as one PDF: ``front`` (title page and contents), numbered i, ii, then the pages from 1.
+
+    about: title, author and language; epoch: the book's date in seconds since 1970, or none.
+    """
     writer = PdfWriter()
-    places: dict[tuple[str, str], Place] = {}
-    owners: list[str] = []
+    places: dict[tuple[Path, str], Place] = {}
+    owners: list[Path] = []
     feet: list[tuple[str, str] | None] = []
-    front = 0
-    for part in parts:
-        reader, first = PdfReader(io.BytesIO(part.pdf)), len(owners)
-        name = part.page.entry.name if part.page else ""
-        places |= {(name, identity): where for identity, where in named_places(reader, first).items()}
-        places[name, ""] = (first, 0.0, float(reader.pages[0].mediabox.top))
+    for file, title, pdf in [(Path(), None, front), *((one.file, one.page.title, one.pdf) for one in printed)]:
+        reader, first = PdfReader(io.BytesIO(pdf)), len(owners)
+        places |= {(file, identity): where for identity, where in named_places(reader, first).items()}
+        places[file, ""] = (first, 0.0, float(reader.pages[0].mediabox.top))
         for sheet in reader.pages:
             writer.add_page(sheet)
-            front += part.page is None
-            feet.append((part.page.title, str(len(owners) + 1 - front)) if part.page else None)
-            owners.append(name)
-    pages = [part.page for part in parts if part.page]
-    files = {(folder / f"{page.entry.name}.html").resolve(): page.entry.name for page in pages}
-    keep_links_inside(writer, owners, places, files)
+            owners.append(file)
+            feet.append(title and (title, str(len(owners) - owners.count(Path()))))
+    keep_links_inside(writer, owners, places)
     number_sheets(writer, feet)
-    add_outline(writer, pages, places)
-    if front:
-        writer.set_page_label(0, front - 1, style="/r")
-    if len(owners) > front:
-        writer.set_page_label(front, len(owners) - 1, style="/D")
-    describe(writer, title, author, language, epoch)
+    add_outline(writer, printed, places)
+    roman = owners.count(Path())
+    writer.set_page_label(0, roman - 1, style="/r")
+    writer.set_page_label(roman, len(owners) - 1, style="/D")
+    describe(writer, **about, epoch=epoch)
     writer.compress_identical_objects()
     whole = io.BytesIO()
     writer.write(whole)

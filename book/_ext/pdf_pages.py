@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
@@ -62,7 +62,9 @@ def read_page(folder: Path, entry: Entry) -> Page:
     """Read one page of the book built into ``folder``; FileNotFoundError, in one sentence, where it is not there."""
     path = folder / f"{entry.name}.html"
     if not path.is_file():
-        raise FileNotFoundError(f"The page {entry.name} is in _toc.yml, but not in {folder}: build the book anew (make book).")
+        raise FileNotFoundError(
+            f"The page {entry.name} is in _toc.yml, but not in {folder}: build the book anew (make book)."
+        )
     soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
     article = soup.select_one(".bd-article") or soup
     title = article.find("h1")
@@ -72,15 +74,8 @@ def read_page(folder: Path, entry: Entry) -> Page:
         if (heading := section.find(re.compile("^h[1-6]$"), recursive=False)) and heading.name == "h2"
     ]
     base = path.resolve().as_uri()
-    links = (place(joined(base, link["href"])) for link in article.find_all("a", href=True))
+    links = (place(urljoin(base, link["href"])) for link in article.find_all("a", href=True))
     return Page(entry, words(title) if title else entry.name, tuple(sections), frozenset(filter(None, links)))
-
-
-def joined(base: str, address: str) -> str:
-    """Return a link's full address; ``base`` is the page's own."""
-    from urllib.parse import urljoin
-
-    return urljoin(base, address)
 
 
 def targets(pages: list[Page], folder: Path) -> dict[str, list[str]]:

@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-NO_CHROMIUM = (
-    "Chromium prints the pages, and none was found: install it (on Debian and Ubuntu: make system) and put it on the PATH."
-)
+NO_CHROMIUM = "Chromium prints the pages, and none was found: install it (on Debian and Ubuntu: make system) and put it on the PATH."
 NO_PLAYWRIGHT = "Playwright drives Chromium, and it is not installed: run `make book`, which installs what is needed."
 # A4's width less the margins of print.css (24 mm on either side), in CSS pixels.
 PAPER_WIDTH = round((210 - 48) / 25.4 * 96)
@@ -63,14 +61,18 @@ def printer() -> Iterator[Callable[[Path, str, list[str]], bytes]]:
             browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         except Error as error:
             raise CannotPrint(f"Chromium at {program} does not start: {error.message.splitlines()[0]}.") from None
-        tab = browser.new_page(viewport={"width": PAPER_WIDTH, "height": 1000}, color_scheme="light", reduced_motion="reduce")
+        tab = browser.new_page(
+            viewport={"width": PAPER_WIDTH, "height": 1000}, color_scheme="light", reduced_motion="reduce"
+        )
         tab.emulate_media(media="print")
         tab.set_default_timeout(TIMEOUT_MS)
 
         def print_page(file: Path, name: str, targets: list[str]) -> bytes:
             tab.goto(file.resolve().as_uri(), wait_until="load")
             if problems := tab.evaluate(FINISHED):
-                raise CannotPrint(f"The page {name} cannot be printed, for it has {problems[0]}: build the book anew (make book).")
+                raise CannotPrint(
+                    f"The page {name} cannot be printed, for it has {problems[0]}: build the book anew (make book)."
+                )
             tab.evaluate(PREPARE, {"name": name, "targets": targets})
             return tab.pdf(format="A4", prefer_css_page_size=True, print_background=True)
 
