@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-NO_CHROMIUM = "Chromium prints the pages, and none was found: install it (on Debian and Ubuntu: make system) and put it on the PATH."
+NO_CHROMIUM = (
+    "Chromium prints the pages, and none was found: install it (Debian, Ubuntu: make system) and put it on the PATH."
+)
 NO_PLAYWRIGHT = "Playwright drives Chromium, and it is not installed: run `make book`, which installs what is needed."
 # A4's width less the margins of print.css (24 mm on either side), in CSS pixels.
 PAPER_WIDTH = round((210 - 48) / 25.4 * 96)
