@@ -124,7 +124,9 @@ def add_outline(writer: PdfWriter, printed: list[Printed], places: dict[tuple[Pa
 
     def mark(title: str, where: Place, parent: IndirectObject | None, is_open: bool = False) -> IndirectObject:
         sheet, left, top = where
-        return writer.add_outline_item(title, sheet, parent, fit=Fit.xyz(left, top), is_open=is_open)
+        return writer.add_outline_item(
+            title=title, page_number=sheet, parent=parent, fit=Fit.xyz(left, top), is_open=is_open
+        )
 
     part, part_mark, above = "", None, {}
     for one in printed:
