@@ -8,12 +8,12 @@ from jaxtyping import Float
 
 Array = np.ndarray
 
-# The share of (weights, gradients, moments of the optimizer) that one of several processes holds: whole, or its part.
-HELD = {
-    "ddp": (False, False, False),
-    "zero1": (False, False, True),
-    "zero2": (False, True, True),
-    "fsdp": (True, True, True),
+# What the processes share out; of all else each has the whole.
+SHARED_OUT = {
+    "ddp": (),
+    "zero1": ("moments",),
+    "zero2": ("moments", "gradients"),
+    "fsdp": ("moments", "gradients", "weights"),
 }
 
 
@@ -26,9 +26,10 @@ def global_mean(sums: Float[Array, "W D"], counts: Float[Array, " W"]) -> Float[
     >>> global_mean(np.array([[6.0], [6.0]]), np.array([1.0, 3.0]))
     array([3.])
     """
-    if np.shape(counts) != np.shape(sums)[:1] or np.min(counts) < 0 or not np.sum(counts) > 0:
+    total = np.sum(counts)
+    if np.shape(counts) != np.shape(sums)[:1] or np.min(counts) < 0 or not total > 0:
         raise ValueError(f"counts must be one number a process, none negative and not all 0; got {np.asarray(counts)}.")
-    return np.sum(sums, axis=0) / np.sum(counts)
+    return np.sum(sums, axis=0) / total
 
 
 def state_bytes(
@@ -49,12 +50,12 @@ def state_bytes(
     >>> [state_bytes(1000, 4, method) for method in ("ddp", "zero1", "zero2", "fsdp")]
     [16000.0, 10000.0, 7000.0, 4000.0]
     """
-    if method not in HELD:
-        raise ValueError(f"method must be one of {', '.join(HELD)}; got {method!r}.")
+    if method not in SHARED_OUT:
+        raise ValueError(f"method must be one of {', '.join(SHARED_OUT)}; got {method!r}.")
     if processes < 1:
         raise ValueError(f"processes must be 1 or more; got {processes}.")
-    sizes = zip((weights, gradients, moments), HELD[method], strict=True)
-    return parameters * sum(size / processes if shared else size for size, shared in sizes)
+    sizes = {"weights": weights, "gradients": gradients, "moments": moments}
+    return parameters * sum(size / processes if name in SHARED_OUT[method] else size for name, size in sizes.items())
 
 
 def cache_bytes(layers: int, width: int, tokens: float, sequences: int = 1, size: float = 2.0) -> float:
