@@ -354,7 +354,7 @@ def test_intensity(equation):
 @pytest.mark.equation("eq-decode-limit", way="closed form")
 def test_decode_limit(equation):
     weights, layers, width, tokens, rate = 2.0 * PARAMETERS, 12, 768, 512, 1e12
-    counts = 2.0 ** np.arange(0, 40)
+    counts = [2**power for power in range(40)]
     bound = np.array([n / decode_floor(weights, cache_bytes(layers, width, tokens, n), rate) for n in counts])
 
     def check(limit):
