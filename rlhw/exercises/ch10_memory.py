@@ -15,7 +15,7 @@ kept whole either, so it is left out here.)
 
 STUB = """
 def held(parameters, processes):
-    weights, copy, gradients, moments = ...
+    copy = 2 * parameters  # bfloat16
     ...
 """
 

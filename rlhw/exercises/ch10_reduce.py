@@ -17,8 +17,8 @@ processes. Every process divides by the same number.
 
 STUB = """
 def hand_over(sums, counts):
-    divisor = ...
-    return sums / divisor
+    divisor = ...  # the same number for every process
+    ...
 """
 
 
