@@ -104,7 +104,7 @@ def moved(weight: torch.Tensor) -> float:
 
 def share_of_peak(count: Callable) -> float:
     """MFU of a step of one second on 64 rows padded to 512 tokens, of which half are padding; a peak of 10^14 operations."""
-    operations = operations_a_token(124e6, layers=12, width=768, context=128)
+    operations = operations_a_token(124_000_000, layers=12, width=768, context=128)
     return utilisation(count(64 * 512, 64 * 256), 1.0, operations, 1e14)
 
 
