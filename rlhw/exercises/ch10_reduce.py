@@ -67,7 +67,7 @@ def those_with_answers(sums, counts):
 
 def drawn(rng, empty):
     processes = int(rng.integers(3, 6))
-    counts = rng.permutation(np.arange(1, processes + 1) * 2 + rng.integers(0, 2, processes)).astype(float)
+    counts = rng.permutation(np.arange(1, processes + 1) * 4 + rng.integers(0, 2, processes)).astype(float)
     if empty:
         counts[int(rng.integers(processes))] = 0.0
     sums = rng.normal(size=(processes, 3)) * counts[:, None] + counts[:, None]
