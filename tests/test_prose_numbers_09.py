@@ -94,7 +94,6 @@ def test_the_runs():
         assert max(four) - min(four) < 0.4 * seeds
     assert "PPO with its critic to" in text
     assert entry("learning", "grpo") > entry("learning", "ppo")
-    assert entry("whole_run", "seconds_ppo") > entry("whole_run", "seconds_grpo")
 
 
 def test_who_is_to_blame():
