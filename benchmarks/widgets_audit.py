@@ -61,7 +61,8 @@ def interactive(browser: Browser, url: str) -> tuple[float, float]:
     page.add_init_script(f"({WATCH})()")
     page.goto(url, wait_until="commit")
     until(page, "window.ready ?? window.answered")
-    page.keyboard.press("ArrowRight")
+    if page.evaluate("window.ready"):
+        page.keyboard.press("ArrowRight")
     answered, drawn = until(page, "window.answered"), page.evaluate("drawn")
     context.close()
     return drawn / 1000, answered / 1000
