@@ -1,12 +1,13 @@
 """What all tests share: the equations plugin, shapes checked at run time, no window for figures, missing tools."""
 
+import gc
 import importlib
 import os
 import shutil
 import sys
 
-import jaxtyping
 import pytest
+import thinned_shapes
 
 pytest_plugins = ["equations", "book.built_book", "browser.weights", "notebooks.mutant_table"]
 
@@ -23,11 +24,27 @@ def too_early(modules) -> list[str]:
 
 if found := too_early(sys.modules):
     raise RuntimeError(f"{', '.join(found)} imported before tests/conftest.py: their shapes would go unchecked.")
-# Before the hook, unchecked: `sample_post` defines functions in itself, and to check these anew for each of some hundred
-# thousand posts takes minutes. Nothing in the small forum has a shape.
+# Before the hook, unchecked: nothing in the small forum has a shape, and some hundred thousand posts are drawn of it.
 importlib.import_module("rlhw.tiny_tldr")
-# Every other annotation of rlhw, shapes included, is checked at each call as long as the tests run.
-jaxtyping.install_import_hook("rlhw", "beartype.beartype")
+# Every other annotation of rlhw, shapes included, is checked as long as the tests run.
+thinned_shapes.install("rlhw")
+
+
+# Seven thousand tests and the libraries below them are collected once and never die: the garbage collector, which would walk
+# through them again and again, waits until they are there and then leaves them alone.
+gc.disable()
+
+
+def pytest_collection_finish():
+    """What is there now stays to the end."""
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Each test checks the first calls of each function anew."""
+    thinned_shapes.calls.clear()
 
 
 def path_of(tool: str, reason: str) -> str:
