@@ -12,6 +12,7 @@ from rlhw.laws import assert_close
 from rlhw.mutants import (
     actor_critic_promises,
     decision_promises,
+    groups_promises,
     linear_promises,
     model_promises,
     prediction_promises,
@@ -237,5 +238,6 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
     | prediction_promises.PROMISES
     | linear_promises.PROMISES
     | regret_promises.PROMISES
+    | groups_promises.PROMISES
     | scaling_promises.PROMISES
 )

@@ -12,12 +12,18 @@ SIMULATED = "simulated"
 
 @dataclass(frozen=True)
 class Cloning:
-    """`steps` batches of `size` prompts; `micro_batch` of them go through the model at once (None: all)."""
+    """`steps` batches of `size` prompts; `micro_batch` of them go through the model at once (None: all).
+
+    patience: 0, or one prompt in twenty is held out, the loss on up to 512 of them is measured every `measure_every` steps (in
+    tens), and after so many times in a row without a better one training stops; the best weights are kept.
+    """
 
     steps: int = 250
     size: int = 36
     rate: float = 2e-3
     micro_batch: int | None = None
+    patience: int = 0
+    measure_every: int = 50
 
 
 @dataclass(frozen=True)
@@ -42,20 +48,22 @@ class Compare:
 
 @dataclass(frozen=True)
 class Reward:
-    """The reward model: `epochs` times through the comparisons, `size` prompts a batch."""
+    """The reward model: `epochs` times through the comparisons, `size` prompts a batch. patience, measure_every: as in cloning."""
 
     epochs: float = 2.0
     size: int = 32
     rate: float = 1e-3
     micro_batch: int | None = None
+    patience: int = 0
+    measure_every: int = 50
 
 
 @dataclass(frozen=True)
 class PPO:
     """PPO: `rollouts` of `prompts` prompts with `answers` answers each, gone through `epochs` times.
 
-    minibatch: prompts an optimizer step (None: all). critic: its rate over the policy's. shared: the critic sits on the policy's
-    own trunk, not on a copy. frozen: the share of the first blocks that stay as they are.
+    minibatch: prompts an optimizer step and process (None: all). critic: its rate over the policy's. shared: the critic sits on
+    the policy's own trunk, not on a copy. frozen: the share of the first blocks that stay as they are.
     """
 
     rollouts: int = 40
@@ -73,7 +81,7 @@ class PPO:
 class GRPO:
     """GRPO: `rollouts` of `prompts` prompts with `answers` answers each, gone through `epochs` times.
 
-    advantages: leave-one-out, or the group's mean and deviation. minibatch: prompts an optimizer step (None: all).
+    advantages: leave-one-out, or the group's mean and deviation. minibatch: prompts an optimizer step and process (None: all).
     """
 
     rollouts: int = 40
@@ -99,13 +107,14 @@ class DPO:
 @dataclass(frozen=True)
 class Evaluate:
     """Held-out posts and answers to each; for J* `samples` a post, half of the clone and half of GRPO's policy, doubled until J*
-    stays or there are `most`.
+    stays or there are `most`. each: so many of the posts are answered and measured after each policy stage too (0: none).
     """
 
     posts: int = 64
     answers: int = 16
     samples: int = 128
     most: int = 256
+    each: int = 0
 
 
 @dataclass(frozen=True)
@@ -117,7 +126,7 @@ class Settings:
     annotator of the small forum), a .jsonl file, a Label Studio export (.json) or a data set of the Hub with prompt, chosen and
     rejected. texts: at full scale the posts with summaries, a .jsonl file or a data set of the Hub with prompt and completion.
     context: tokens of a post and its answer together. gold: optimise the gold reward itself instead of the learned one. device:
-    cpu or cuda.
+    cpu or cuda. precision: what models are called in; auto is float32 on the CPU, and on a GPU bf16, or fp16 where it has no bf16.
     """
 
     scale: Literal["tiny", "full"] = "tiny"
@@ -126,6 +135,7 @@ class Settings:
     texts: str = ""
     out: Path = Path("runs/tiny")
     device: str = "cpu"
+    precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"
     seed: int = 0
     beta: float = 0.25
     gold: bool = False
@@ -167,8 +177,8 @@ class Settings:
         return json.dumps(record, indent=1, sort_keys=True)
 
 
-# The least that makes sense where that is more than 1.
-LEAST = {"compare.answers": 2, "grpo.answers": 2, "evaluate.posts": 2, "evaluate.samples": 2}
+# The least that makes sense where that is not 1.
+LEAST = {"compare.answers": 2, "grpo.answers": 2, "evaluate.posts": 2, "evaluate.samples": 2, "evaluate.each": 0}
 
 
 def check_numbers(settings: object, place: str = "") -> None:
@@ -180,6 +190,9 @@ def check_numbers(settings: object, place: str = "") -> None:
         elif field_.name == "seed":
             if not 0 <= value < 2**32:
                 raise ValueError(f"seed must be from 0 to 2**32 - 1; got {value}.")
+        elif field_.name == "patience":
+            if value < 0:
+                raise ValueError(f"{name} must be 0 or more; got {value}.")
         elif field_.name == "frozen":
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must be from 0 to 1; got {value}.")
@@ -189,14 +202,15 @@ def check_numbers(settings: object, place: str = "") -> None:
             raise ValueError(f"{name} must be {least} or more; got {value}.")
 
 
-# GPT-2 on TL;DR, on one GPU. Nobody has measured a run of it yet: see the card `gpu` for what has been.
+# GPT-2 on TL;DR, on one GPU of 16 GB or more: by the estimate of `memory` no stage takes more than 13 GB. Larger GPUs take larger
+# micro-batches. Nobody has measured a run of it yet: see the card `gpu` for what has been.
 FULL = Settings(
     scale="full", model="gpt2", data="trl-lib/tldr-preference", texts="trl-lib/tldr", out=Path("runs/full"), device="cuda",
     beta=0.05, context=600, max_new_tokens=64,
-    clone=Clone(posts=96000, answers=1, steps=3000, size=32, rate=5e-5, micro_batch=16),
-    reward=Reward(epochs=1.0, size=32, rate=2e-5, micro_batch=16),
-    ppo=PPO(rollouts=300, prompts=32, answers=4, minibatch=8, rate=3e-6),
+    clone=Clone(posts=96000, answers=1, steps=3000, size=32, rate=5e-5, micro_batch=16, patience=3, measure_every=100),
+    reward=Reward(epochs=1.0, size=32, rate=2e-5, micro_batch=16, patience=3, measure_every=100),
+    ppo=PPO(rollouts=400, prompts=24, answers=4, minibatch=8, rate=3e-6),
     grpo=GRPO(rollouts=300, prompts=16, answers=8, minibatch=4, rate=3e-6),
     dpo=DPO(size=32, rate=2e-6, micro_batch=8),
-    evaluate=Evaluate(posts=128, answers=8, most=512),
+    evaluate=Evaluate(posts=128, answers=8, each=32),
 )  # fmt: skip
