@@ -61,6 +61,7 @@ ARROWS = {
         "worlds",
         "exploration",
         "off_policy",
+        "scaling",
     },
     "session": {"rlhw", "plots", "exercises", "homework"},
     "repository": {"rlhw"},

@@ -16,6 +16,7 @@ from rlhw.mutants import (
     model_promises,
     prediction_promises,
     regret_promises,
+    scaling_promises,
     tensor_promises,
 )
 from rlhw.mutants.control_promises import CONTROL_PROMISES
@@ -236,4 +237,5 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
     | prediction_promises.PROMISES
     | linear_promises.PROMISES
     | regret_promises.PROMISES
+    | scaling_promises.PROMISES
 )
