@@ -277,14 +277,15 @@ def test_in_mixed_precision_the_matrices_are_cast_once_a_rollout(way, monkeypatc
 
 
 @pytest.mark.usefixtures("replayed")
-def test_casts_that_autocast_kept_would_be_stale(monkeypatch):
-    """Without emptying autocast's cache a graph made under it reads a cast of the old weights."""
+def test_casts_that_autocast_keeps_do_not_go_stale(monkeypatch):
+    """Made in the middle of an autocast block whose cache is full, and used in a later one with other weights."""
     model, batch = wide_gpt2(seed=5), random_batch(4, 1)
     monkeypatch.setattr(captured, "_halves", lambda *_: {})
 
     def after_a_change():
         policy = Captured(model, 10)
         with torch.autocast("cpu", torch.bfloat16):
+            model(batch.prompts)
             sample(policy, batch)
         with torch.no_grad():
             for parameter in model.parameters():
@@ -294,8 +295,6 @@ def test_casts_that_autocast_kept_would_be_stale(monkeypatch):
             return float((recorded - response_logprobs(model, answers)).abs().max())
 
     assert after_a_change() < 0.2
-    monkeypatch.setattr(torch, "clear_autocast_cache", lambda: None)
-    assert after_a_change() > 0.5
 
 
 def neox(seed=0):
