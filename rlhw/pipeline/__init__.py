@@ -48,7 +48,9 @@ def run(
     from rlhw.pipeline.host import host
 
     memory.check(settings, say)
-    here = host(settings.device)
+    here = host(settings.device, settings.precision)
+    if here.accelerator is not None and here.main:
+        say(here.words)
     folder = open_run(settings.out, settings.as_json(), resume, here)
     results = {}
     for stage in STAGES[: STAGES.index(until) + 1]:

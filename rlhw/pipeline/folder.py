@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from rlhw import checkpoint
+from rlhw.pipeline.early import HeldOut, load
 from rlhw.pipeline.host import Host
 from rlhw.saving import flush
 
@@ -98,33 +99,55 @@ def train(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
+    held_out: HeldOut | None = None,
 ) -> dict:
     """Take `total` steps, from the newest checkpoint in the job's folder on: {"curve": figures of every step, "seconds": …}.
 
     steps_from(start) is the training loop from that step on: a pure function of what the checkpoint holds. The curve and the
     seconds are in the checkpoint too, so a run that was killed shows them as if it had not been, but for the time lost. Of
-    several processes all read the checkpoint and one writes it.
+    several processes all read the checkpoint and one writes it. With `held_out` training may stop before, and ends with the
+    best weights; "best_step" says whose. With a loss scale "skipped" counts the steps that were not taken.
     """
-    start, state = 0, {"curve": [], "seconds": 0.0, "schedule": schedule.state_dict()}
+    start, state, scale = 0, {"curve": [], "seconds": 0.0}, job.host.loss_scale
     if path := checkpoint.latest(job.folder):
-        start, state = checkpoint.load(path, model=model, optimizer=optimizer)
+        if held_out is not None:
+            # The record alone is wanted first.
+            held_out.take_up(load(job.host, path, model)[1]["held_out"])
+        start, state = load(job.host, path, model, optimizer)
         schedule.load_state_dict(state["schedule"])
+    if scale is not None:
+        scale.begin(state.get("loss_scale"))
     curve, begun = state["curve"], time.perf_counter() - state["seconds"]
     # No process may write a checkpoint while another still looks for one.
     job.host.wait()
 
     def now() -> dict:
-        return {"curve": curve, "seconds": time.perf_counter() - begun, "schedule": schedule.state_dict()}
+        extra = {} if held_out is None else {"held_out": held_out.state()}
+        extra |= {} if scale is None else {"loss_scale": scale.state()}
+        return {"curve": curve, "seconds": time.perf_counter() - begun, "schedule": schedule.state_dict()} | extra
 
-    if start >= total:
-        return {"curve": curve, "seconds": state["seconds"]}
-    steps = islice(steps_from(start), total - start)
-    if job.host.main:
-        steps = checkpoint.kept(
-            steps, job.folder, every=every, model=model, optimizer=optimizer, state=now, start=start
-        )
-        steps = job.progress(steps, start, total)
-    for figures in steps:
-        schedule.step()
-        curve.append(figures)
-    return {"curve": curve, "seconds": time.perf_counter() - begun}
+    if start < total:
+        what = {"every": every, "model": model, "optimizer": optimizer, "state": now, "start": start}
+        for figures in _kept(job, islice(steps_from(start), total - start), what, total):
+            schedule.step()
+            curve.append(figures if scale is None else figures | {"loss_scale": scale.scale})
+            if held_out is not None and held_out.over(len(curve), curve[-1]):
+                break
+    seconds = time.perf_counter() - begun if start < total else state["seconds"]
+    done = {"curve": curve, "seconds": seconds}
+    if held_out is not None:
+        held_out.restore()
+        done["best_step"] = held_out.step
+    return done if scale is None else done | {"skipped": scale.skipped}
+
+
+def _kept(job: Job, steps: Iterator[dict], what: dict, total: int) -> Iterator[dict]:
+    """The steps with their checkpoints and their progress, by whom they are written and shown."""
+    host = job.host
+    if host.shards is not None:
+        from rlhw.pipeline import sharded
+
+        steps = sharded.kept(steps, job.folder, shards=host.shards, main=host.main, **what)
+    elif host.main:
+        steps = checkpoint.kept(steps, job.folder, **what)
+    return job.progress(steps, what["start"], total) if host.main else steps

@@ -14,15 +14,23 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from rlhw.batches import Batch, shuffled
-from rlhw.behavior_cloning import CloningConfig, train_bc
+from rlhw.behavior_cloning import CloningConfig, evaluate_bc, train_bc
 from rlhw.checkpoint import seed_everything
 from rlhw.dpo import DPOConfig, dpo_loss, ipo_loss, kto_pair_loss, reference_logprobs, train_dpo
 from rlhw.grpo import GRPOConfig, group_advantages, rloo_advantages, train_grpo
+from rlhw.pipeline.early import HeldOut, apart
 from rlhw.pipeline.folder import Job, train
-from rlhw.pipeline.host import numbers_of
+from rlhw.pipeline.host import Host, numbers_of
 from rlhw.pipeline.settings import DPO, GRPO, PPO, Cloning, Reward
 from rlhw.ppo import FixedKL, PPOConfig, ValueModel, train_ppo
-from rlhw.reward_model import RewardConfig, RewardModel, freeze, train_reward_model
+from rlhw.reward_model import (
+    RewardConfig,
+    RewardModel,
+    freeze,
+    pairwise_loss,
+    score_batches,
+    train_reward_model,
+)
 from rlhw.saving import quiet, whole_folder
 from rlhw.training import warmup_decay
 
@@ -40,15 +48,24 @@ def parts(batch: Batch, size: int = CHUNK) -> list[Batch]:
 
 def bc(job: Job, model: nn.Module, tokenizer: Callable, demonstrations: Batch, settings: Cloning) -> dict:
     """Behavior cloning of these demonstrations."""
-    called = job.host.wrap(model)
-    optimizer, schedule = _optimizer([{"params": model.parameters(), "lr": settings.rate}], settings.steps, warmup=20)
+    called, held_out = job.host.wrap(model), None
+    if settings.patience:
+        rows, held = apart(demonstrations, job.seed)
+        pieces, demonstrations = (
+            parts(demonstrations.rows(held), settings.micro_batch or CHUNK),
+            demonstrations.rows(rows),
+        )
+        held_out = _held_out(job, settings, model, lambda: evaluate_bc(called, _there(job.host, pieces)))
+    optimizer, schedule = _optimizer(
+        job.host, [{"params": model.parameters(), "lr": settings.rate}], settings.steps, warmup=20
+    )
     config = CloningConfig(micro_batch=settings.micro_batch)
 
     def steps(start: int) -> Iterator[dict]:
         stream = map(job.host.share, shuffled(demonstrations, settings.size, job.seed, start))
         return train_bc(called, stream, optimizer, config, engine=job.host.engine)
 
-    what = {"model": model, "optimizer": optimizer, "schedule": schedule}
+    what = {"model": model, "optimizer": optimizer, "schedule": schedule, "held_out": held_out}
     done = train(job, steps, total=settings.steps, every=SAVE_EVERY, **what)
     _save(job, model, tokenizer)
     return done
@@ -58,15 +75,25 @@ def reward(job: Job, trunk: nn.Module, tokenizer: Callable, votes: tuple[Batch, 
     """A reward model on this trunk (a base model), from votes: (batch, wins "B K K")."""
     seed_everything(job.seed)
     model = RewardModel(trunk)
-    called, total = job.host.wrap(model), _steps(settings.epochs, votes[1], settings.size)
-    optimizer, schedule = _optimizer([{"params": model.parameters(), "lr": settings.rate}], total, warmup=20)
+    called, held_out = job.host.wrap(model), None
+    if settings.patience:
+        rows, held = apart(votes[0], job.seed)
+        pieces, wins = parts(votes[0].rows(held), settings.micro_batch or CHUNK), votes[1][held]
+        votes = votes[0].rows(rows), votes[1][rows]
+
+        def loss() -> float:
+            return float(pairwise_loss(score_batches(called, _there(job.host, pieces)), wins).mean())
+
+        held_out = _held_out(job, settings, model, loss)
+    total = _steps(settings.epochs, votes[1], settings.size)
+    optimizer, schedule = _optimizer(job.host, [{"params": model.parameters(), "lr": settings.rate}], total, warmup=20)
     config = RewardConfig(micro_batch=settings.micro_batch)
 
     def steps(start: int) -> Iterator[dict]:
         stream = map(job.host.share, shuffled(votes, settings.size, job.seed, start))
         return train_reward_model(called, stream, optimizer, config, engine=job.host.engine)
 
-    what = {"model": model, "optimizer": optimizer, "schedule": schedule}
+    what = {"model": model, "optimizer": optimizer, "schedule": schedule, "held_out": held_out}
     done = train(job, steps, total=total, every=SAVE_EVERY, **what)
     _save(job, model, tokenizer)
     return done
@@ -78,10 +105,9 @@ def dpo(
     """DPO (or IPO, or KTO) from this policy, on votes: (batch, wins "B K K"). beta: DPO's own, over the annotator's temperature."""
     config = DPOConfig(beta=beta, micro_batch=settings.micro_batch)
     called, total, begun = job.host.wrap(policy), _steps(settings.epochs, votes[1], settings.size), time.perf_counter()
-    pieces = (piece.to(job.host.device) for piece in parts(votes[0]))
-    data = *votes, reference_logprobs(policy, pieces).cpu()
+    data = *votes, reference_logprobs(called, _there(job.host, parts(votes[0], settings.micro_batch or CHUNK))).cpu()
     before = time.perf_counter() - begun
-    optimizer, schedule = _optimizer([{"params": policy.parameters(), "lr": settings.rate}], total, warmup=10)
+    optimizer, schedule = _optimizer(job.host, [{"params": policy.parameters(), "lr": settings.rate}], total, warmup=10)
 
     def steps(start: int) -> Iterator[dict]:
         stream = map(job.host.share, shuffled(data, settings.size, job.seed, start))
@@ -104,18 +130,20 @@ def ppo(
     value = ValueModel(policy.base_model if settings.shared else copy.deepcopy(policy.base_model))
     if settings.frozen:
         freeze(policy, settings.frozen)
+    # Before the optimizer is made: shards are other parameters.
+    called, critic = _sampled_fast(job.host, job.host.wrap(policy)), job.host.wrap(value)
     own = list(value.head.parameters()) if settings.shared else list(value.parameters())
     groups = [
         {"params": [p for p in policy.parameters() if p.requires_grad], "lr": settings.rate},
         {"params": own, "lr": settings.rate * settings.critic},
     ]
-    optimizer, schedule = _optimizer(groups, settings.rollouts, warmup=3, floor=0.05)
+    optimizer, schedule = _optimizer(job.host, groups, settings.rollouts, warmup=3, floor=0.05)
     config = PPOConfig(
         max_new_tokens=max_new_tokens, eos_id=tokenizer.eos_token_id, k=settings.answers, epochs=settings.epochs,
         minibatch=settings.minibatch, value_clip=1.0,
     )  # fmt: skip
     generator, kl = torch.Generator(), FixedKL(beta)
-    loop = partial(train_ppo, job.host.wrap(policy), job.host.wrap(value), reference, earned)
+    loop = partial(train_ppo, called, critic, reference, earned)
 
     def steps(start: int) -> Iterator[dict]:
         stream = _rollouts(job, prompts, settings, max_new_tokens, generator, start)
@@ -135,14 +163,15 @@ def grpo(
 ) -> dict:  # fmt: skip
     """Group-relative policy optimisation from this policy, for the reward `earned`, on (prompts, mask): no critic."""
     reference = job.host.wrap(copy.deepcopy(policy), learns=False)
+    called = _sampled_fast(job.host, job.host.wrap(policy))
     groups = [{"params": policy.parameters(), "lr": settings.rate}]
-    optimizer, schedule = _optimizer(groups, settings.rollouts, warmup=3, floor=0.05)
+    optimizer, schedule = _optimizer(job.host, groups, settings.rollouts, warmup=3, floor=0.05)
     config = GRPOConfig(
         max_new_tokens=max_new_tokens, eos_id=tokenizer.eos_token_id, k=settings.answers, epochs=settings.epochs,
         minibatch=settings.minibatch,
     )  # fmt: skip
     generator, kl = torch.Generator(), FixedKL(beta)
-    loop = partial(train_grpo, job.host.wrap(policy), reference, earned, advantages=ADVANTAGES[settings.advantages])
+    loop = partial(train_grpo, called, reference, earned, advantages=ADVANTAGES[settings.advantages])
 
     def steps(start: int) -> Iterator[dict]:
         stream = _rollouts(job, prompts, settings, max_new_tokens, generator, start)
@@ -174,14 +203,32 @@ def _steps(epochs: float, wins: Tensor, size: int) -> int:
     return total
 
 
-def _optimizer(groups: list[dict], total: int, warmup: int, floor: float = 0.0) -> tuple:
-    """AdamW without weight decay, and its schedule."""
-    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)
+def _optimizer(host: Host, groups: list[dict], total: int, warmup: int, floor: float = 0.0) -> tuple:
+    """AdamW without weight decay, and its schedule. On a GPU one kernel takes the whole step."""
+    fused = True if host.device.type == "cuda" else None
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0, fused=fused)
     return optimizer, LambdaLR(optimizer, warmup_decay(min(warmup, total), total + 1, floor))
+
+
+def _held_out(job: Job, settings: Cloning | Reward, model: nn.Module, loss: Callable[[], float]) -> HeldOut:
+    """Early stopping as these settings have it, with a checkpoint at each measurement."""
+    every = SAVE_EVERY * -(-settings.measure_every // SAVE_EVERY)
+    return HeldOut(loss, every, settings.patience, job.folder / "best", model, job.host)
+
+
+def _there(host: Host, pieces: list[Batch]) -> Iterator[Batch]:
+    """One piece after the other on the device."""
+    return (piece.to(host.device) for piece in pieces)
+
+
+def _sampled_fast(host: Host, policy: nn.Module) -> nn.Module:
+    """The policy as the rollouts sample from it."""
+    return policy
 
 
 def _save(job: Job, model: nn.Module, tokenizer: Callable) -> None:
     """The trained model beside its checkpoints, as transformers reads it, with its tokenizer."""
+    model = job.host.whole(model)
     if job.host.main:
         with whole_folder(job.folder / "model") as draft, quiet():
             model.save_pretrained(draft)

@@ -12,12 +12,18 @@ SIMULATED = "simulated"
 
 @dataclass(frozen=True)
 class Cloning:
-    """`steps` batches of `size` prompts; `micro_batch` of them go through the model at once (None: all)."""
+    """`steps` batches of `size` prompts; `micro_batch` of them go through the model at once (None: all).
+
+    patience: 0, or one prompt in twenty is held out, its loss is measured every `measure_every` steps (in tens), and after so
+    many times in a row without a better one training stops; the best weights are kept.
+    """
 
     steps: int = 250
     size: int = 36
     rate: float = 2e-3
     micro_batch: int | None = None
+    patience: int = 0
+    measure_every: int = 50
 
 
 @dataclass(frozen=True)
@@ -42,12 +48,14 @@ class Compare:
 
 @dataclass(frozen=True)
 class Reward:
-    """The reward model: `epochs` times through the comparisons, `size` prompts a batch."""
+    """The reward model: `epochs` times through the comparisons, `size` prompts a batch. patience, measure_every: as in cloning."""
 
     epochs: float = 2.0
     size: int = 32
     rate: float = 1e-3
     micro_batch: int | None = None
+    patience: int = 0
+    measure_every: int = 50
 
 
 @dataclass(frozen=True)
@@ -99,13 +107,14 @@ class DPO:
 @dataclass(frozen=True)
 class Evaluate:
     """Held-out posts and answers to each; for J* `samples` a post, half of the clone and half of GRPO's policy, doubled until J*
-    stays or there are `most`.
+    stays or there are `most`. each: so many of the posts are answered and measured after each policy stage too (0: none).
     """
 
     posts: int = 64
     answers: int = 16
     samples: int = 128
     most: int = 256
+    each: int = 0
 
 
 @dataclass(frozen=True)
@@ -117,7 +126,7 @@ class Settings:
     annotator of the small forum), a .jsonl file, a Label Studio export (.json) or a data set of the Hub with prompt, chosen and
     rejected. texts: at full scale the posts with summaries, a .jsonl file or a data set of the Hub with prompt and completion.
     context: tokens of a post and its answer together. gold: optimise the gold reward itself instead of the learned one. device:
-    cpu or cuda.
+    cpu or cuda. precision: what models are called in; auto is float32 on the CPU, and on a GPU bf16, or fp16 where it has no bf16.
     """
 
     scale: Literal["tiny", "full"] = "tiny"
@@ -126,6 +135,7 @@ class Settings:
     texts: str = ""
     out: Path = Path("runs/tiny")
     device: str = "cpu"
+    precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"
     seed: int = 0
     beta: float = 0.25
     gold: bool = False
@@ -167,8 +177,8 @@ class Settings:
         return json.dumps(record, indent=1, sort_keys=True)
 
 
-# The least that makes sense where that is more than 1.
-LEAST = {"compare.answers": 2, "grpo.answers": 2, "evaluate.posts": 2, "evaluate.samples": 2}
+# The least that makes sense where that is not 1.
+LEAST = {"compare.answers": 2, "grpo.answers": 2, "evaluate.posts": 2, "evaluate.samples": 2, "evaluate.each": 0}
 
 
 def check_numbers(settings: object, place: str = "") -> None:
@@ -180,6 +190,9 @@ def check_numbers(settings: object, place: str = "") -> None:
         elif field_.name == "seed":
             if not 0 <= value < 2**32:
                 raise ValueError(f"seed must be from 0 to 2**32 - 1; got {value}.")
+        elif field_.name == "patience":
+            if value < 0:
+                raise ValueError(f"{name} must be 0 or more; got {value}.")
         elif field_.name == "frozen":
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must be from 0 to 1; got {value}.")

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import tyro
@@ -37,6 +38,7 @@ class Training:
     out: Path
     context: int = 160
     device: str = "cpu"
+    precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"
     seed: int = 0
     resume: bool = False
 
@@ -99,7 +101,7 @@ def main(arguments: Sequence[str]) -> int:
         raise ValueError(f"train: give one of {', '.join(VERBS)}, then its settings (--help lists them); got {verb!r}.")
     settings = tyro.cli(VERBS[verb], args=rest, prog=f"rlhw train {verb}")
     check_numbers(settings)
-    here = host(settings.device)
+    here = host(settings.device, settings.precision)
     folder = open_run(settings.out, settings.as_json(), settings.resume, here)
     if finished(folder) is None:
         job = Job(folder, here, settings.seed, bar(verb) if here.main else silent)
