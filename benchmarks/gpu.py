@@ -134,7 +134,7 @@ def works(setup: Setup, seeds: Sequence[int], counts: Sequence[int], folder: Pat
     }
     found |= {name: Work("gpu", 0.6, train.pop(name)) for name in ("dpo", "reward")}
     settings = partial(gpu_run.full if there else gpu_run.toy, folder / "run")
-    found |= {f"run_{name}": Work("gpu_run", 0.4, lambda name=name: gpu_run.stage(settings(), name)) for name in STAGES}
+    found |= {f"run_{name}": Work("gpu_run", 0.3, lambda name=name: gpu_run.stage(settings(), name)) for name in STAGES}
     found |= {name: Work("gpu", 0.5, make) for name, make in train.items()}
     return found | {"options": Work("gpu", 0.4, partial(gpu_options.measured, setup, seeds))}
 

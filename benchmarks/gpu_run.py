@@ -40,7 +40,16 @@ def made_up(folder: Path, config: GPT2Config, posts: int, *, prompts: range, ans
         return " ".join(f"w{number}" for number in rng.integers(config.vocab_size - 2, size=rng.choice(lengths)))
 
     texts = [{"prompt": text(prompts), "completion": text(answers)} for _ in range(posts)]
-    pairs = [{"prompt": text(prompts), "chosen": text(answers), "rejected": text(answers)} for _ in range(posts)]
+    pairs = [
+        {
+            "prompt": text(prompts),
+            "first": text(answers),
+            "second": text(answers),
+            "choice": rng.choice(["first", "second"]).item(),
+            "annotator": "a",
+        }
+        for _ in range(posts)
+    ]
     for name, records in (("texts", texts), ("data", pairs)):
         (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, records)) + "\n", encoding="utf8")
 

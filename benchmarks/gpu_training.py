@@ -167,7 +167,7 @@ def entries(name: str, found: dict, peak: float | None) -> dict[str, dict]:
         rates = [tokens / s for tokens, s in zip(found["tokens"], seconds, strict=True)]
         made[f"{name}_{side}"] = cards.metric(f"{meaning}: {side}, useful tokens", rates, unit="tokens/s")
         if peak:
-            shares = [utilisation(1, s, o, peak) for s, o in zip(seconds, found["operations"], strict=True)]
+            shares = [utilisation(1.0, s, o, peak) for s, o in zip(seconds, found["operations"], strict=True)]
             made[f"{name}_mfu_{side}"] = cards.metric(f"{meaning}: {side}, share of the card's peak", shares, unit="1")
         made[f"{name}_memory_{side}"] = cards.metric(
             f"{meaning}: {side}, peak of GPU memory", found[f"mb_{side}"], unit="MB"

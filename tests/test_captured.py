@@ -53,8 +53,9 @@ def apart(first, second):
     return float((logprobs - other_logprobs).abs().max()) if same else float("inf")
 
 
+@pytest.mark.usefixtures("replayed")
 @pytest.mark.parametrize("family", MODELS)
-def test_the_same_answers_as_the_plain_path(family, way):
+def test_the_same_answers_as_the_plain_path(family):
     model = exact(MODELS[family](seed=5))
     policy = Captured(model, 10)
     lengths = set()
@@ -191,7 +192,8 @@ def trained(policy, model, steps=2):
     return list(loop)
 
 
-def test_a_training_run_is_the_same(way):
+@pytest.mark.usefixtures("replayed")
+def test_a_training_run_is_the_same():
     plain, model = exact(gpt2(seed=5)), exact(gpt2(seed=5))
     policy = Captured(model, 6)
     for one, other in zip(trained(plain, plain), trained(policy, model), strict=True):
@@ -255,7 +257,8 @@ def bf16(model):
     return Accelerator(cpu=True, mixed_precision="bf16").prepare_model(model)
 
 
-def test_in_mixed_precision_the_matrices_are_cast_once_a_rollout(way, monkeypatch):
+@pytest.mark.usefixtures("replayed")
+def test_in_mixed_precision_the_matrices_are_cast_once_a_rollout(monkeypatch):
     model, batch = bf16(wide_gpt2(seed=5)), random_batch(4, 1)
     policy = Captured(model, 10)
     first = sample(policy, batch)
