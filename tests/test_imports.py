@@ -43,6 +43,7 @@ ARROWS = {
     "dpo": {"batches", "logprobs", "training", "calibration"},
     "ppo": {"batches", "logprobs", "rollouts", "training"},
     "ppo_details": {"batches", "ppo", "reward_model", "training"},
+    "groups": {"policy_gradient"},
     "grpo": {"batches", "logprobs", "rollouts", "ppo", "training"},
     "exercises": {"laws", "policy_gradient", "bandits", "preferences"},
     # own_run sends a student's labels through the whole pipeline.
@@ -55,6 +56,7 @@ ARROWS = {
         "laws",
         "policy_gradient",
         "bandits",
+        "groups",
         "symbolic",
         "batches",
         "mdp",

@@ -66,6 +66,14 @@ from rlhw.laws.function_approximation import (
     check_td_system,
     check_value_error,
 )
+from rlhw.laws.groups import (
+    check_best_group_size,
+    check_expected_lost,
+    check_lost_shares,
+    check_rloo_variance,
+    check_scaled_weight,
+    check_tied_share,
+)
 from rlhw.laws.importance import (
     check_ordinary_variance,
     check_per_decision_variance,

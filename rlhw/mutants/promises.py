@@ -12,6 +12,7 @@ from rlhw.laws import assert_close
 from rlhw.mutants import (
     actor_critic_promises,
     decision_promises,
+    groups_promises,
     linear_promises,
     model_promises,
     prediction_promises,
@@ -238,4 +239,5 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
     | linear_promises.PROMISES
     | regret_promises.PROMISES
     | scaling_promises.PROMISES
+    | groups_promises.PROMISES
 )

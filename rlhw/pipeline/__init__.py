@@ -11,7 +11,10 @@ stages     what a run does, stage by stage
 sampled    answers to held-out posts, and what is measured on them
 attained   J*, the frontier, shares
 report     what came of it: report.html and summary.json, with its drawings
-memory     what a run on a GPU needs
+memory     what a run on a GPU needs, and a sentence where it runs out
+precision  float32, bf16, or fp16 with a loss scale
+sharded    a part of every model on each of several processes
+early      early stopping on prompts held out
 command    `rlhw run`
 training   `rlhw train bc|reward|ppo|dpo|grpo`
 """
@@ -21,6 +24,11 @@ import time
 from collections.abc import Callable
 
 from rlhw.pipeline.settings import STAGES, Settings
+
+AGAIN = (
+    "what was finished is kept, and the same words with --resume go on from there; micro-batches and the settings of stages "
+    "that have not begun may be other ones then"
+)
 
 
 def run(
@@ -45,11 +53,12 @@ def run(
     # The settings are read before torch is loaded, so that what is wrong with them is said at once.
     from rlhw.pipeline import memory, report, stages
     from rlhw.pipeline.folder import finished, open_run, silent, write_whole
-    from rlhw.pipeline.host import host
+    from rlhw.pipeline.host import host, is_main
 
+    say = say if is_main() else str
     memory.check(settings, say)
     here = host(settings.device, settings.precision)
-    if here.accelerator is not None and here.main:
+    if here.accelerator is not None:
         say(here.words)
     folder = open_run(settings.out, settings.as_json(), resume, here)
     results = {}
@@ -64,7 +73,12 @@ def run(
             shown = silent if progress is None else progress(stage)
             # Nothing is learned in a report: one process writes it.
             leaves = stage == "report" and not here.main
-            done = {} if leaves else work(stages.Run(settings, folder, here, shown, say))
+            # Where one process works alone nothing is in shards: a part of a model would wait for the others.
+            ours = here.alone() if stage == "report" else here
+            with memory.enough(stage, memory.SMALLER[stage], AGAIN):
+                done = {} if leaves else work(stages.Run(settings, folder, ours, shown, say))
+            if done.get("skipped"):
+                say(f"{stage}: {done['skipped']} steps were not taken, because a gradient was too large for fp16.")
             done = {"seconds": time.perf_counter() - start} | done
             if here.main:
                 write_whole(place / "done.json", json.dumps(done))

@@ -35,7 +35,9 @@ def main(arguments: Sequence[str]) -> int:
     command = tyro.cli(Command, args=list(arguments), prog="rlhw run", default=Command(**defaults))
     settings = Settings(**{one.name: getattr(command, one.name) for one in fields(Settings)})
     run(settings, resume=command.resume, until=command.until, progress=bar, say=print)
-    if command.until == "report":
+    from rlhw.pipeline.host import is_main
+
+    if command.until == "report" and is_main():
         summary = json.loads((settings.out / "summary.json").read_text(encoding="utf8"))
         shares = [f"{name} {row['share'][0]:.2f}" for name, row in summary["policies"].items() if "share" in row]
         print(f"share of the attainable gain in {summary['judge']} reward: {', '.join(shares)}")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from rlhw.batches import Batch, collate
 from rlhw.pipeline.forum import Forum
 from rlhw.pipeline.settings import Settings
-from rlhw.pipeline.texts import Texts, read_texts
+from rlhw.pipeline.texts import Texts, fetched, read_texts
 from rlhw.preferences import (
     Comparison,
     from_hub,
@@ -45,7 +45,8 @@ def read_comparisons(source: str) -> tuple[list[Comparison], str]:
         imported = from_label_studio(read_export(path))
         found, words = imported.comparisons, str(imported).removesuffix(".")
     else:
-        imported = from_hub(source, prompt="prompt", chosen="chosen", rejected="rejected")
+        with fetched("data"):
+            imported = from_hub(source, prompt="prompt", chosen="chosen", rejected="rejected")
         # There the chosen answer always comes first.
         return imported.comparisons, str(imported).removesuffix(".")
     require_two_sided(found)

@@ -14,8 +14,11 @@ from torch import nn
 from rlhw import checkpoint
 from rlhw.pipeline.early import HeldOut, load
 from rlhw.pipeline.host import Host
+from rlhw.pipeline.settings import STAGES
 from rlhw.saving import flush
 
+# The settings of a run that belong to one stage alone, and its folder.
+PLACES = {stage: stage for stage in STAGES[:-1]} | {"evaluate": STAGES[-1]}
 Progress = Callable[[Iterable[dict], int, int], Iterator[dict]]
 
 
@@ -40,15 +43,21 @@ def open_run(out: Path, settings: str, resume: bool, host: Host) -> Path:
     """The folder of a run with these settings (JSON), made or taken up again.
 
     Raises ValueError when it holds another run and resume is not asked for, or the settings differ from those it was begun
-    with; FileNotFoundError when there is nothing to resume.
+    with; FileNotFoundError when there is nothing to resume. Micro-batches, which change nothing but memory, may differ, and so may
+    the settings of a stage that has left nothing yet.
     """
     path = out / "settings.json"
     if resume:
         if not path.is_file():
             raise FileNotFoundError(f"--resume: there is no run in {out}; leave --resume out to begin one.")
         begun, now = json.loads(path.read_text(encoding="utf8")), json.loads(settings)
-        if difference := _difference(begun, now):
+        ahead = {name for name, place in PLACES.items() if not _left_something(out / place)}
+        fixed = [{name: value for name, value in one.items() if name not in ahead} for one in (begun, now)]
+        if difference := _difference(*fixed):
             raise ValueError(f"--resume: the run in {out} was begun with {difference}.")
+        host.wait()
+        if host.main and begun != now:
+            write_whole(path, settings)
         return out
     # Settings alone, or what a killed writer left of them, are no other run.
     if any(file.is_file() and file not in (path, _draft_of(path)) for file in out.rglob("*")):
@@ -62,6 +71,10 @@ def open_run(out: Path, settings: str, resume: bool, host: Host) -> Path:
     return out
 
 
+def _left_something(place: Path) -> bool:
+    return (place / "done.json").is_file() or checkpoint.latest(place) is not None
+
+
 def _difference(begun: dict, now: dict, name: str = "") -> str:
     """The first setting that differs, in words; "" when none does."""
     for key in sorted(begun.keys() | now.keys()):
@@ -69,7 +82,7 @@ def _difference(begun: dict, now: dict, name: str = "") -> str:
         if isinstance(old, dict) and isinstance(new, dict):
             if found := _difference(old, new, f"{name}{key}."):
                 return found
-        elif old != new:
+        elif old != new and key != "micro_batch":
             return f"{name}{key}={old}, and {new} is asked for now"
     return ""
 

@@ -96,6 +96,11 @@ class Host:
             self.accelerator.wait_for_everyone()
 
 
+def is_main() -> bool:
+    """Whether this is the process that talks and writes, before there is a host to say so."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def host(device: str, precision: str = "auto") -> Host:
     """The host of this process: `accelerate launch` and `torch.distributed.run` say how many there are by WORLD_SIZE.
 

@@ -1,6 +1,7 @@
 """What a run on a GPU needs of its memory: an estimate before the start, and what to turn down."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import resources
 
 import torch
@@ -15,8 +16,20 @@ TRAINED, FROZEN = 18.0, 6.0
 ACTIVATIONS = 34.0
 # Bytes an answer token and word of the vocabulary: logits in 16 and 32 bits, their log-softmax, its gradient.
 LOGITS = 14.0
+# The same where nothing is learned: logits in 16 and 32 bits, and their log-softmax.
+LOOKED_AT = 10.0
+# Bytes a token, layer and channel of the keys and values that sampling keeps: two numbers of 16 bits.
+CACHE = 4.0
 # What torch and CUDA take for themselves.
 FIXED = 1.5e9
+# Where answers are only measured, so many bytes of them go through the models at once.
+MEASURED = 4e9
+# What takes less memory, stage by stage; a micro-batch changes nothing else.
+SMALLER = {
+    "clone": "--clone.micro-batch", "compare": "--compare.answers", "reward": "--reward.micro-batch",
+    "ppo": "--ppo.minibatch, --ppo.prompts or --ppo.answers, or set --ppo.shared",
+    "grpo": "--grpo.minibatch, --grpo.prompts or --grpo.answers", "dpo": "--dpo.micro-batch", "report": "--evaluate.samples",
+}  # fmt: skip
 
 
 def config_of(model: str) -> PretrainedConfig:
@@ -39,7 +52,10 @@ def parameters_of(config: PretrainedConfig) -> int:
 
 
 def estimate(settings: Settings, config: PretrainedConfig) -> dict[str, tuple[float, float]]:
-    """(bytes of weights and optimizer, bytes of activations) of each training stage, by a rough count; nothing is measured here."""
+    """(bytes of weights and optimizer, bytes of activations) of each stage on a GPU, by a rough count; nothing is measured here.
+
+    Of PPO and GRPO the larger of a rollout and an update; the report calls its models in float32.
+    """
     count, answer = parameters_of(config), settings.max_new_tokens
     prompt, width = settings.context - answer, config.hidden_size * config.num_hidden_layers
 
@@ -47,38 +63,63 @@ def estimate(settings: Settings, config: PretrainedConfig) -> dict[str, tuple[fl
         kept = models * ACTIVATIONS * width * prompts * (prompt + answers * answer)
         return kept + LOGITS * config.vocab_size * prompts * answers * answer
 
+    def rollout(prompts: int, answers: int) -> float:
+        return prompts * answers * _measured(settings, config)
+
     votes, ppo, grpo = max(2, settings.compare.answers), settings.ppo, settings.grpo
+    update = passing(ppo.minibatch or ppo.prompts, ppo.answers, 1 if ppo.shared else 2)
     return {
         "clone": (count * TRAINED, passing(settings.clone.micro_batch or settings.clone.size, settings.clone.answers)),
         "reward": (count * TRAINED, passing(settings.reward.micro_batch or settings.reward.size, votes)),
         "ppo": (
-            count * (TRAINED * (1 if ppo.shared else 2) + 2 * FROZEN),
-            passing(ppo.minibatch or ppo.prompts, ppo.answers, 1 if ppo.shared else 2),
+            count * (TRAINED * (1 if ppo.shared else 2) + 2 * FROZEN), max(update, rollout(ppo.prompts, ppo.answers)),
         ),
-        "grpo": (count * (TRAINED + 2 * FROZEN), passing(grpo.minibatch or grpo.prompts, grpo.answers)),
+        "grpo": (
+            count * (TRAINED + 2 * FROZEN),
+            max(passing(grpo.minibatch or grpo.prompts, grpo.answers), rollout(grpo.prompts, grpo.answers)),
+        ),
         "dpo": (count * TRAINED, passing(settings.dpo.micro_batch or settings.dpo.size, votes)),
-    }
+        "report": (
+            count * 4 * FROZEN, max(at_once(settings, config), settings.evaluate.samples // 2) * _measured(settings, config, 2),
+        ),
+    }  # fmt: skip
 
 
-def check(settings: Settings, say: Callable[[str], None]) -> None:
+def _measured(settings: Settings, config: PretrainedConfig, wider: int = 1) -> float:
+    """Bytes of one answer that is sampled or measured: its keys and values with those of its prompt, and its logits."""
+    cached = wider * CACHE * config.hidden_size * config.num_hidden_layers * settings.context
+    return cached + LOOKED_AT * config.vocab_size * settings.max_new_tokens
+
+
+def at_once(settings: Settings, config: PretrainedConfig) -> int:
+    """How many answers a report sends through its models at once: 512, or what memory holds of a large model's."""
+    return max(1, min(512, int(MEASURED // _measured(settings, config, 2))))
+
+
+def check(settings: Settings, say: Callable[[str], None], stages: dict[str, str] = SMALLER) -> None:
     """Say what a run will need, before its start; nothing for a run of the small forum on the CPU.
 
-    Raises ValueError when the GPU that it asks for is not there, or cannot hold even weights and optimizer.
+    stages: those that will be run, with what takes each of them down. Raises ValueError when the GPU that it asks for is not
+    there, or cannot hold even weights and optimizer.
     """
     if settings.scale == "tiny" and settings.device == "cpu":
         return
-    needs = estimate(settings, config_of(settings.model))
+    needs = {name: need for name, need in estimate(settings, config_of(settings.model)).items() if name in stages}
     stage = max(needs, key=lambda name: sum(needs[name]))
     states, total = needs[stage][0] + FIXED, sum(needs[stage]) + FIXED
     need = f"about {total / 1e9:.1f} GB of memory, most of it in {stage} (an estimate)"
-    smaller = "--ppo.minibatch, --grpo.minibatch, --clone.micro-batch, --context or --ppo.shared take it down"
+    smaller = (
+        "--ppo.minibatch, --grpo.minibatch, --clone.micro-batch, --context or --ppo.shared take it down"
+        if len(needs) > 1
+        else f"to take it down, turn down {stages[stage]}, or --context"
+    )
     if settings.device == "cpu":
         say(f"On the CPU a run of this scale takes {need} and very long; {smaller}.")
         return
     if not torch.cuda.is_available():
         raise ValueError(
             f"--device {settings.device}: this run needs a GPU with {need}, and torch finds none here; in Colab choose Runtime > "
-            f"Change runtime type > GPU, elsewhere use --scale tiny --device cpu. {smaller}."
+            f"Change runtime type > GPU, elsewhere use {'--scale tiny ' if len(needs) > 1 else ''}--device cpu. {smaller}."
         )
     has = torch.cuda.get_device_properties(settings.device).total_memory
     if states > has:
@@ -86,4 +127,17 @@ def check(settings: Settings, say: Callable[[str], None]) -> None:
             f"--device {settings.device}: the GPU has {has / 1e9:.1f} GB, and weights and optimizer alone take "
             f"{states / 1e9:.1f} GB in {stage}; use a smaller model, or --ppo.shared."
         )
-    say(f"This run takes {need}; the GPU has {has / 1e9:.1f} GB. {smaller}.")
+    short = " That may not be enough." if total > has else ""
+    say(f"This run takes {need}; the GPU has {has / 1e9:.1f} GB.{short} {smaller[0].upper()}{smaller[1:]}.")
+
+
+@contextmanager
+def enough(stage: str, smaller: str, again: str) -> Iterator[None]:
+    """One sentence where memory runs out in a stage: what to turn down, and how to go on. Raises OSError with it."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        # On the CPU torch knows no class for it.
+        if type(error) is RuntimeError and "can't allocate memory" not in str(error):
+            raise
+        raise OSError(f"out of memory in {stage}: turn down {smaller}; {again}.") from None

@@ -9,15 +9,18 @@ import numpy as np
 import torch
 from torch import nn
 
+from rlhw.batches import collate
 from rlhw.calibration import pair_accuracy
 from rlhw.pipeline import drawings, forum, jobs
 from rlhw.pipeline.attained import best_objective, share
 from rlhw.pipeline.data import votes
 from rlhw.pipeline.folder import finished, write_whole
 from rlhw.pipeline.forum import Forum
+from rlhw.pipeline.memory import at_once
 from rlhw.pipeline.sampled import Sampled, sample
 from rlhw.pipeline.settings import STAGES
-from rlhw.pipeline.stages import HELD_OUT, Run, learned
+from rlhw.pipeline.stages import HELD_OUT, Run, learned, pieces_of
+from rlhw.pipeline.texts import Texts
 from rlhw.preferences import read_jsonl
 from rlhw.reward_model import RewardModel, score_batches
 
@@ -27,9 +30,15 @@ SAMPLES = 50
 
 def write(run: Run) -> dict:
     """Evaluate all policies on held-out posts, and write both files beside the stages."""
-    settings, (reference, tokenizer) = run.settings, run.model("clone")
+    reference, tokenizer = run.model("clone")
+    with pieces_of(at_once(run.settings, reference.config)):
+        return _written(run, reference, tokenizer)
+
+
+def _written(run: Run, reference: nn.Module, tokenizer: Callable) -> dict:
+    settings = run.settings
     posts = run.world(tokenizer)
-    texts = posts.prompts(settings.evaluate.posts, "evaluation", np.random.default_rng((settings.seed, 1)))
+    texts = run.held_out_posts(tokenizer)
     answers = answered(run, texts, settings.evaluate.answers, settings.seed)
     tokens, mask = (part.to(run.host.device) for part in run.prompts(texts, tokenizer))
     best = best_objective(
@@ -55,7 +64,8 @@ def write(run: Run) -> dict:
     write_whole(run.folder / "summary.json", json.dumps(summary, indent=1))
     # Those of seed 0, so that the samples of two runs can be laid side by side.
     shown = posts.prompts(SAMPLES, "evaluation", np.random.default_rng((0, 1)))
-    write_whole(run.folder / "report.html", _page(run, summary, done, shown, answered(run, shown, 1, 0)))
+    page = _page(run, summary, done, shown, answered(run, shown, 1, 0), references(run, shown, tokenizer))
+    write_whole(run.folder / "report.html", page)
     return {"summary": "summary.json", "report": "report.html"}
 
 
@@ -71,6 +81,19 @@ def answered(run: Run, texts: list[str], k: int, seed: int) -> dict[str, Sampled
         )
         for name in POLICIES
     }  # fmt: skip
+
+
+def references(run: Run, shown: list[str], tokenizer: Callable) -> list[tuple[str, float] | None]:
+    """The summary that comes with each post, with its learned reward; None where there is none that fits beside its post."""
+    posts, score = run.world(tokenizer), learned(run)
+    records = posts.references(shown) if isinstance(posts, Texts) else []
+    found: list[tuple[str, float] | None] = [None] * len(shown)
+    for i, record in enumerate(records):
+        if record is not None:
+            batch = collate([record], tokenizer, run.settings.context).to(run.host.device)
+            with torch.no_grad():
+                found[i] = record["completion"], float(score(batch))
+    return found
 
 
 def compared(
@@ -107,20 +130,27 @@ def reward_quality(run: Run, clone: nn.Module, tokenizer: Callable) -> dict[str,
     if path.is_file():
         batch, wins = votes(read_jsonl(path), tokenizer, run.settings.context)
         model = run.host.wrap(RewardModel.from_pretrained(run.folder / "reward" / "model"), learns=False)
-        scores = score_batches(model, (piece.to(run.host.device) for piece in jobs.parts(batch)))
+        pieces = jobs.parts(batch, run.settings.reward.micro_batch or jobs.CHUNK)
+        scores = score_batches(model, (piece.to(run.host.device) for piece in pieces))
         found["reward_accuracy"] = pair_accuracy(scores.double(), wins.double())
     return {"reward_share": None, "reward_accuracy": None} | found
 
 
-def _page(run: Run, summary: dict, done: dict, posts: list[str], answers: dict[str, Sampled]) -> str:
+def _page(
+    run: Run, summary: dict, done: dict, posts: list[str], answers: dict[str, Sampled],
+    summaries: list[tuple[str, float] | None],
+) -> str:  # fmt: skip
     """The report as one HTML file: no text of it can be markup, for the template escapes all that is put in."""
     template = resources.files("rlhw.pipeline").joinpath("report.html.jinja").read_text(encoding="utf8")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    samples = [(post, [answers[name].texts[i][0] for name in POLICIES]) for i, post in enumerate(posts)]
+    samples = [
+        (post, summaries[i], [(name, answers[name].texts[i][0], answers[name].learned[i, 0]) for name in POLICIES])
+        for i, post in enumerate(posts)
+    ]
     return environment.from_string(template).render(
-        settings=run.settings.as_json(), summary=summary, policies=POLICIES, rows=samples, loss=run.settings.dpo.loss,
+        settings=run.settings.as_json(), summary=summary, rows=samples, loss=run.settings.dpo.loss,
         frontier=drawings.as_address(drawings.frontier, summary),
         curves=drawings.as_address(drawings.curves, done, run.settings.dpo.loss),
     )  # fmt: skip

@@ -14,8 +14,8 @@ SIMULATED = "simulated"
 class Cloning:
     """`steps` batches of `size` prompts; `micro_batch` of them go through the model at once (None: all).
 
-    patience: 0, or one prompt in twenty is held out, its loss is measured every `measure_every` steps (in tens), and after so
-    many times in a row without a better one training stops; the best weights are kept.
+    patience: 0, or one prompt in twenty is held out, the loss on up to 512 of them is measured every `measure_every` steps (in
+    tens), and after so many times in a row without a better one training stops; the best weights are kept.
     """
 
     steps: int = 250
@@ -62,8 +62,8 @@ class Reward:
 class PPO:
     """PPO: `rollouts` of `prompts` prompts with `answers` answers each, gone through `epochs` times.
 
-    minibatch: prompts an optimizer step (None: all). critic: its rate over the policy's. shared: the critic sits on the policy's
-    own trunk, not on a copy. frozen: the share of the first blocks that stay as they are.
+    minibatch: prompts an optimizer step and process (None: all). critic: its rate over the policy's. shared: the critic sits on
+    the policy's own trunk, not on a copy. frozen: the share of the first blocks that stay as they are.
     """
 
     rollouts: int = 40
@@ -81,7 +81,7 @@ class PPO:
 class GRPO:
     """GRPO: `rollouts` of `prompts` prompts with `answers` answers each, gone through `epochs` times.
 
-    advantages: leave-one-out, or the group's mean and deviation. minibatch: prompts an optimizer step (None: all).
+    advantages: leave-one-out, or the group's mean and deviation. minibatch: prompts an optimizer step and process (None: all).
     """
 
     rollouts: int = 40
@@ -202,14 +202,15 @@ def check_numbers(settings: object, place: str = "") -> None:
             raise ValueError(f"{name} must be {least} or more; got {value}.")
 
 
-# GPT-2 on TL;DR, on one GPU. Nobody has measured a run of it yet: see the card `gpu` for what has been.
+# GPT-2 on TL;DR, on one GPU of 16 GB or more: by the estimate of `memory` no stage takes more than 13 GB. Larger GPUs take larger
+# micro-batches. Nobody has measured a run of it yet: see the card `gpu` for what has been.
 FULL = Settings(
     scale="full", model="gpt2", data="trl-lib/tldr-preference", texts="trl-lib/tldr", out=Path("runs/full"), device="cuda",
     beta=0.05, context=600, max_new_tokens=64,
-    clone=Clone(posts=96000, answers=1, steps=3000, size=32, rate=5e-5, micro_batch=16),
-    reward=Reward(epochs=1.0, size=32, rate=2e-5, micro_batch=16),
-    ppo=PPO(rollouts=300, prompts=32, answers=4, minibatch=8, rate=3e-6),
+    clone=Clone(posts=96000, answers=1, steps=3000, size=32, rate=5e-5, micro_batch=16, patience=3, measure_every=100),
+    reward=Reward(epochs=1.0, size=32, rate=2e-5, micro_batch=16, patience=3, measure_every=100),
+    ppo=PPO(rollouts=400, prompts=24, answers=4, minibatch=8, rate=3e-6),
     grpo=GRPO(rollouts=300, prompts=16, answers=8, minibatch=4, rate=3e-6),
     dpo=DPO(size=32, rate=2e-6, micro_batch=8),
-    evaluate=Evaluate(posts=128, answers=8, most=512),
+    evaluate=Evaluate(posts=128, answers=8, each=32),
 )  # fmt: skip

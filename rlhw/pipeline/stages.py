@@ -1,8 +1,9 @@
 """The stages of a run: clone -> compare -> reward -> PPO, GRPO, DPO. Each reads what those before it left in the folder."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,13 @@ from torch import Tensor, nn
 from rlhw.batches import Batch, answer_texts, collate_prompts
 from rlhw.checkpoint import seed_everything
 from rlhw.language_model import generate, load
-from rlhw.pipeline import forum, jobs
+from rlhw.pipeline import attained, forum, jobs, sampled
 from rlhw.pipeline.data import check_context, fitting, read_comparisons, votes, world
 from rlhw.pipeline.folder import Job, Progress
 from rlhw.pipeline.forum import Forum
 from rlhw.pipeline.host import Host
+from rlhw.pipeline.memory import at_once
+from rlhw.pipeline.sampled import sample
 from rlhw.pipeline.settings import SIMULATED, Settings
 from rlhw.pipeline.texts import Texts
 from rlhw.preferences import Comparison, read_jsonl, split_by_prompt, write_jsonl
@@ -53,6 +56,13 @@ class Run:
         """The language model that a stage left, and its tokenizer."""
         return load(self.folder / stage / "model", device=self.host.device)
 
+    def held_out_posts(self, tokenizer: Callable) -> list[str]:
+        """The posts that policies are measured on."""
+        settings = self.settings
+        return self.world(tokenizer).prompts(
+            settings.evaluate.posts, "evaluation", np.random.default_rng((settings.seed, 1))
+        )
+
     def world(self, tokenizer: Callable) -> Forum | Texts:
         """Where posts come from."""
         return world(self.settings, tokenizer)
@@ -68,7 +78,9 @@ def clone(run: Run) -> dict:
     model, tokenizer = load(run.settings.model)
     check_context(model, run.settings.context)
     posts = run.world(tokenizer)
-    # Nothing is trained that could not be measured afterwards.
+    # Nothing is trained that could not be gone on with, or measured afterwards.
+    if run.settings.data != SIMULATED:
+        read_comparisons(run.settings.data)
     posts.demonstrations(1, 1, "evaluation", run.rng("clone held out"))
     demonstrations = posts.demonstrations(settings.posts, settings.answers, "train", rng)
     done = jobs.bc(run.job("clone"), model, tokenizer, demonstrations, settings)
@@ -138,26 +150,65 @@ def learned(run: Run) -> Callable[[Batch], Tensor]:
 def ppo(run: Run) -> dict:
     """PPO from the clone."""
     settings, (policy, tokenizer) = run.settings.ppo, run.model("clone")
-    return jobs.ppo(
+    done = jobs.ppo(
         run.job("ppo"), policy, tokenizer, _new_prompts(run, "ppo", settings.rollouts * settings.prompts, tokenizer),
         reward_of(run, tokenizer), settings, beta=run.settings.beta, max_new_tokens=run.settings.max_new_tokens,
     )  # fmt: skip
+    return done | measured(run, "ppo")
 
 
 def grpo(run: Run) -> dict:
     """GRPO from the clone."""
     settings, (policy, tokenizer) = run.settings.grpo, run.model("clone")
-    return jobs.grpo(
+    done = jobs.grpo(
         run.job("grpo"), policy, tokenizer, _new_prompts(run, "grpo", settings.rollouts * settings.prompts, tokenizer),
         reward_of(run, tokenizer), settings, beta=run.settings.beta, max_new_tokens=run.settings.max_new_tokens,
     )  # fmt: skip
+    return done | measured(run, "grpo")
 
 
 def dpo(run: Run) -> dict:
     """DPO from the clone, on the comparisons; β is the run's over the annotator's temperature, so π* is the same."""
     policy, tokenizer = run.model("clone")
     beta = run.settings.beta / run.settings.temperature
-    return jobs.dpo(run.job("dpo"), policy, tokenizer, comparisons(run, tokenizer), run.settings.dpo, beta=beta)
+    done = jobs.dpo(run.job("dpo"), policy, tokenizer, comparisons(run, tokenizer), run.settings.dpo, beta=beta)
+    return done | measured(run, "dpo")
+
+
+def measured(run: Run, stage: str) -> dict[str, dict]:
+    """What the policy of a stage does on some of the held-out posts, where the settings ask for it; it is said, too."""
+    settings = run.settings
+    if not settings.evaluate.each:
+        return {}
+    # Every process measures the same, each with whole models.
+    run = replace(run, host=run.host.alone())
+    reference, tokenizer = run.model("clone")
+    texts = run.held_out_posts(tokenizer)[: settings.evaluate.each]
+    score = learned(run)
+    tokens, mask = (part.to(run.host.device) for part in run.prompts(texts, tokenizer))
+    with pieces_of(at_once(settings, reference.config)):
+        answers = sample(
+            run.model(stage)[0], reference, run.world(tokenizer).gold() or score, score, tokens, mask, tokenizer,
+            k=settings.evaluate.answers, max_new_tokens=settings.max_new_tokens,
+            generator=torch.Generator().manual_seed(settings.seed),
+        )  # fmt: skip
+    found = answers.figures(settings.beta)
+    run.say(
+        f"{stage}: on {len(texts)} held-out posts reward {found['reward']:.2f}, KL {found['kl']:.2f} nats, "
+        f"J {found['objective']:.2f} ± {found['standard_error']:.2f}."
+    )
+    return {"held_out": found}
+
+
+@contextmanager
+def pieces_of(count: int) -> Iterator[None]:
+    """Let so many answers go through the models at once where they are measured, within the block."""
+    before = attained.AT_ONCE
+    attained.AT_ONCE = sampled.AT_ONCE = count
+    try:
+        yield
+    finally:
+        attained.AT_ONCE = sampled.AT_ONCE = before
 
 
 def _new_prompts(run: Run, stage: str, count: int, tokenizer: Callable) -> tuple[Tensor, Tensor]:

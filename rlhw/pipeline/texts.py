@@ -1,7 +1,8 @@
 """Posts with summaries of people: a .jsonl file or a data set of the Hub. Nothing is known exactly of them."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def read_texts(source: str, answered: bool = True) -> list[dict[str, str]]:
     wanted = ("prompt", "completion") if answered else ("prompt",)
     path = Path(source)
     if path.suffix != ".jsonl":
-        data = load_split(source, None, "train")
+        with fetched("texts" if answered else "data"):
+            data = load_split(source, None, "train")
         if missing := [name for name in wanted if name not in data.column_names]:
             raise ValueError(f"'{source}' has no column '{missing[0]}'; it has {', '.join(data.column_names)}.")
         return [{name: row[name] for name in wanted} for row in data.select_columns(list(wanted))]
@@ -49,6 +51,15 @@ def read_texts(source: str, answered: bool = True) -> list[dict[str, str]]:
     return records
 
 
+@contextmanager
+def fetched(setting: str) -> Iterator[None]:
+    """Where a data set is gone, private or out of reach, name the setting and offer a file in its place."""
+    try:
+        yield
+    except (FileNotFoundError, ConnectionError) as error:
+        raise type(error)(f"--{setting}: {str(error).rstrip('.')}; or give a .jsonl file of your own.") from None
+
+
 @dataclass(frozen=True)
 class Texts:
     """Records for a model with this tokenizer. `context`: tokens of a post and its answer together; longer ones are left out.
@@ -65,12 +76,7 @@ class Texts:
         """So many posts with the summary that each has (all that there are, when they are fewer), as a batch with K = 1."""
         if answers != 1:
             raise ValueError(f"clone.answers must be 1: these posts have one summary each; got {answers}.")
-        chosen = (
-            record
-            for record in self._side(split, rng)
-            if self._tokens(record["prompt"]) + self._tokens(record["completion"]) < self.context
-            and self.tokenizer.eos_token not in record["completion"]
-        )
+        chosen = (record for record in self._side(split, rng) if self._fits(record))
         return collate(_first(chosen, count, "texts"), self.tokenizer, self.context)
 
     def prompts(self, count: int, split: str, rng: np.random.Generator) -> list[str]:
@@ -81,6 +87,11 @@ class Texts:
             if self._tokens(record["prompt"]) + self.answer <= self.context
         )
         return _first(chosen, count, "texts")
+
+    def references(self, prompts: list[str]) -> list[dict[str, str] | None]:
+        """The record of each post, with its summary; None where the two are longer than the context."""
+        found = {record["prompt"]: record for record in self.records}
+        return [found[prompt] if self._fits(found[prompt]) else None for prompt in prompts]
 
     def gold(self) -> Callable[[Batch], Tensor] | None:
         """None: nobody knows it."""
@@ -94,6 +105,12 @@ class Texts:
     def _side(self, split: str, rng: np.random.Generator) -> list[dict[str, str]]:
         side = [record for record in self.records if _held_out(record["prompt"]) == (split == "evaluation")]
         return [side[i] for i in rng.permutation(len(side))]
+
+    def _fits(self, record: dict[str, str]) -> bool:
+        return (
+            self._tokens(record["prompt"]) + self._tokens(record["completion"]) < self.context
+            and self.tokenizer.eos_token not in record["completion"]
+        )
 
     def _tokens(self, text: str) -> int:
         return len(self.tokenizer(text)["input_ids"])

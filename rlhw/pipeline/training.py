@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from rlhw.batches import Batch, collate, collate_prompts
 from rlhw.language_model import load
-from rlhw.pipeline import jobs
+from rlhw.pipeline import jobs, memory
 from rlhw.pipeline.command import bar
 from rlhw.pipeline.data import check_context, fitting, read_comparisons, votes
 from rlhw.pipeline.folder import Job, finished, open_run, silent, write_whole
 from rlhw.pipeline.forum import Forum
-from rlhw.pipeline.host import Host, host
-from rlhw.pipeline.settings import DPO, GRPO, PPO, Clone, Cloning, Reward, check_numbers
+from rlhw.pipeline.host import Host, host, is_main
+from rlhw.pipeline.settings import DPO, GRPO, PPO, Clone, Cloning, Compare, Reward, Settings, check_numbers
 from rlhw.pipeline.texts import read_texts
 from rlhw.reward_model import RewardModel
 
@@ -91,6 +91,16 @@ class TrainGRPO(GRPO, Online):
     """GRPO; the model is its own reference. data: "forum", a .jsonl file or a data set of the Hub with prompt."""
 
 
+STAGE_OF = {"bc": "clone", "reward": "reward", "ppo": "ppo", "dpo": "dpo", "grpo": "grpo"}
+# What takes less memory; a micro-batch changes nothing else.
+SMALLER = {verb: "--micro-batch" for verb in ("bc", "reward", "dpo")}
+SMALLER |= {
+    "ppo": "--minibatch, --prompts or --answers, or set --shared",
+    "grpo": "--minibatch, --prompts or --answers",
+}
+AGAIN = (
+    "its checkpoints are kept, and the same words with --resume go on from there; a micro-batch may be another one then"
+)
 VERBS = {"bc": TrainBC, "reward": TrainReward, "ppo": TrainPPO, "dpo": TrainDPO, "grpo": TrainGRPO}
 
 
@@ -101,16 +111,34 @@ def main(arguments: Sequence[str]) -> int:
         raise ValueError(f"train: give one of {', '.join(VERBS)}, then its settings (--help lists them); got {verb!r}.")
     settings = tyro.cli(VERBS[verb], args=rest, prog=f"rlhw train {verb}")
     check_numbers(settings)
+    memory.check(run_like(verb, settings), print if is_main() else str, {STAGE_OF[verb]: SMALLER[verb]})
     here = host(settings.device, settings.precision)
     folder = open_run(settings.out, settings.as_json(), settings.resume, here)
     if finished(folder) is None:
+        if here.main and here.accelerator is not None:
+            print(here.words)
         job = Job(folder, here, settings.seed, bar(verb) if here.main else silent)
-        done = run(verb, settings, job)
+        with memory.enough(f"train {verb}", SMALLER[verb], AGAIN):
+            done = run(verb, settings, job)
         if here.main:
+            if done.get("skipped"):
+                print(f"{done['skipped']} steps were not taken, because a gradient was too large for fp16.")
             write_whole(folder / "done.json", json.dumps(done))
     if here.main:
         print(f"model: {folder / 'model'}")
     return 0
+
+
+def run_like(verb: str, settings: Training) -> Settings:
+    """The run that has this training as a stage, for the estimate of its memory."""
+    kind = {"bc": Clone, "reward": Reward, "ppo": PPO, "dpo": DPO, "grpo": GRPO}[verb]
+    given = {one.name: getattr(settings, one.name) for one in dataclasses.fields(kind) if hasattr(settings, one.name)}
+    if verb == "bc" and settings.data != FORUM:
+        given["answers"] = 1
+    return Settings(
+        model=settings.model, device=settings.device, context=settings.context, compare=Compare(answers=2),
+        max_new_tokens=getattr(settings, "max_new_tokens", Settings.max_new_tokens), **{STAGE_OF[verb]: kind(**given)},
+    )  # fmt: skip
 
 
 def run(verb: str, settings: Training, job: Job) -> dict:

@@ -49,7 +49,7 @@ def page(summary: dict = SUMMARY, post: str = "post", answers: tuple = ("a", "b"
     found = {
         name: Sampled([[text]], none, none, none, none) for name, text in zip(report.POLICIES, answers, strict=True)
     }
-    return report._page(here, summary, DONE, [post], found)
+    return report._page(here, summary, DONE, [post], found, [None])
 
 
 class Reader(HTMLParser):

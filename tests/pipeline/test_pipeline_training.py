@@ -130,7 +130,7 @@ def test_what_cannot_be_is_refused_in_one_line(files, tmp_path, capsys):
         "reward: its model has a vocabulary of": [*ppo, "--reward", str(foreign), *out],
         "no model can be read at": [*ppo, "--reward", str(tmp_path), *out],
         "more than max_length=": [*ppo, "--context", "20", *out],
-        "device: cuda was asked for": [*bc, "--device", "cuda", *out],
+        "--device cuda: this run needs a GPU with about": [*bc, "--device", "cuda", *out],
     }
     for number, (sentence, arguments) in enumerate(wrong.items()):
         arguments = [str(tmp_path / f"out {number}") if word == out[1] else word for word in arguments]
