@@ -12,6 +12,7 @@ and nothing is claimed.
 """
 
 import argparse
+import gc
 import hashlib
 import re
 import sys
@@ -95,11 +96,11 @@ MODULES = {
         "benchmarks.gpu", "benchmarks.gpu_cost", "benchmarks.gpu_options", "benchmarks.gpu_training", "benchmarks.speed",
         "benchmarks.speed_ours", "benchmarks.speed_setup", "benchmarks.speed_trl", "benchmarks.speed_witnesses",
         "benchmarks.trl_parity", "rlhw.batches", "rlhw.behavior_cloning", "rlhw.dpo", "rlhw.grpo", "rlhw.logprobs", "rlhw.ppo",
-        "rlhw.reward_model", "rlhw.training",
+        "rlhw.reward_model", "rlhw.scaling", "rlhw.training",
     ],
     "gpu_sampling": [
         "benchmarks.gpu", "benchmarks.gpu_cost", "benchmarks.gpu_sampling", "benchmarks.speed_setup", "benchmarks.speed_witnesses",
-        "rlhw.batches", "rlhw.captured", "rlhw.decoding_step", "rlhw.language_model", "rlhw.logprobs",
+        "rlhw.batches", "rlhw.captured", "rlhw.decoding_step", "rlhw.language_model", "rlhw.logprobs", "rlhw.scaling",
     ],
     "gpu_run": ["benchmarks.gpu_run", "rlhw.batches", "rlhw.language_model", "rlhw.logprobs", "rlhw.pipeline", "rlhw.rollouts"],
 }  # fmt: skip
@@ -201,6 +202,9 @@ def measure(todo: dict[str, Work], every: dict[str, Work], device: str) -> bool:
 
 
 def _timed(work: Work, start: float) -> dict:
+    # What an earlier step left in a circle of references would count as this one's memory.
+    gc.collect()
+    torch.cuda.empty_cache()
     found = work.make()
     return found | {"seconds_of_all": time.perf_counter() - start}
 
