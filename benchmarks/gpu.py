@@ -120,8 +120,11 @@ class Work:
     make: Callable[[], dict]
 
 
-def works(setup: Setup, seeds: Sequence[int], counts: Sequence[int], folder: Path) -> dict[str, Work]:
-    """All of it, the most important first. The minutes are guesses until a run has been made."""
+def works(setup: Setup, seeds: Sequence[int], counts: Sequence[int], folder: Path, run_in: Path) -> dict[str, Work]:
+    """All of it, the most important first. The minutes are guesses until a run has been made.
+
+    folder: for what TRL's trainers write; run_in: for the run of the pipeline.
+    """
     there = setup.device == "cuda"
     train = {
         name: partial(gpu_training.compared, name, setup, seeds, folder) for name in (*gpu_training.COMPARISONS, "ppo")
@@ -134,7 +137,7 @@ def works(setup: Setup, seeds: Sequence[int], counts: Sequence[int], folder: Pat
         for count in counts
     }
     found |= {name: Work("gpu", 0.6, train.pop(name)) for name in ("dpo", "reward")}
-    settings = partial(gpu_run.full if there else gpu_run.toy, folder / "run")
+    settings = partial(gpu_run.full if there else gpu_run.toy, run_in)
     found |= {f"run_{name}": Work("gpu_run", 0.3, lambda name=name: gpu_run.stage(settings(), name)) for name in STAGES}
     found |= {name: Work("gpu", 0.5, make) for name, make in train.items()}
     return found | {"options": Work("gpu", 0.4, partial(gpu_options.measured, setup, seeds))}
@@ -217,7 +220,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     only = parser.parse_args(arguments).only
     with quiet_folder() as folder, tempfile.TemporaryDirectory() as other:
-        every = works(gpt2_124m(), SEEDS, COUNTS, folder) if there else works(toy(), SEEDS[:1], (8, 16), Path(other))
+        if there:
+            device = torch.cuda.get_device_name()
+            every = works(gpt2_124m(), SEEDS, COUNTS, folder, place_of("gpu_run", device) / "run")
+        else:
+            every = works(toy(), SEEDS[:1], (8, 16), folder, Path(other))
         if unknown := set(only) - set(every) - set(MODULES):
             parser.error(f"--only: {', '.join(sorted(unknown))}; there are {', '.join((*every, *MODULES))}.")
         todo = {name: work for name, work in every.items() if not only or name in only or work.card in only}
@@ -226,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for work in todo.values():
                 work.make()
             return 0
-        return 0 if measure(todo, every, torch.cuda.get_device_name()) else 1
+        return 0 if measure(todo, every, device) else 1
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def test_every_step_runs_toy_sized(here, monkeypatch, capsys):
 
 
 def test_the_plan_fits_into_a_device_call(tmp_path):
-    every = gpu.works(gpu.toy(), range(5), gpu.COUNTS, tmp_path)
+    every = gpu.works(gpu.toy(), range(5), gpu.COUNTS, tmp_path, tmp_path)
     assert sum(work.minutes for work in every.values()) <= 13
     assert {work.card for work in every.values()} == set(gpu.MODULES) == set(gpu.TITLES)
 
@@ -132,7 +132,12 @@ def test_training_entries():
 
 def sampling(captured=900.0):
     rates = {"plain": 300.0, "captured": captured, "dynamic": 100.0, "static_plain": 80.0, "static_compiled": 500.0}
-    found = {name: [rate] * 5 for name, rate in rates.items()} | {"faults": [], "length": [110.0] * 5, "prompt": 100.0}
+    found = {name: [rate] * 5 for name, rate in rates.items()} | {
+        "faults": [],
+        "left_out": {},
+        "length": [110.0] * 5,
+        "prompt": 100.0,
+    }
     return found | {"step_plain": [0.01] * 5, "step_captured": [0.001] * 5, "weights": 2e8, "layers": 12, "width": 768}
 
 
@@ -144,6 +149,19 @@ def test_sampling_entries():
     each, once = 2e8 + 64 * 110 * 36864, 2e8 + (16 * 100 + 64 * 10) * 36864
     assert made["floor_captured_64"]["value"] == pytest.approx(each / 2e12 / 0.001)
     assert made["floor_once_captured_64"]["value"] == pytest.approx(once / 2e12 / 0.001)
+
+
+def test_a_static_setting_that_fails_is_left_out_and_said(monkeypatch):
+    def theirs(setup, data, cache, compiled, steps):
+        if compiled:
+            raise RuntimeError("no compiler here")
+        return gpu_sampling.ours(setup, data, data.model, steps)
+
+    monkeypatch.setattr(gpu_sampling, "theirs", theirs)
+    found = gpu_sampling.sampled(8, TOY, range(1))
+    assert found["left_out"] == {"static_compiled": "RuntimeError: no compiler here"}
+    found |= {name: 5 * values for name, values in found.items() if isinstance(values, list) and len(values) == 1}
+    assert "no compiler here" in gpu_sampling.entries(8, found, 1e9)["over_static_8"]["note"]
 
 
 def test_what_is_kept_is_not_done_again_and_a_card_waits_for_all(here, capsys):
