@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -132,6 +132,9 @@ def works(setup: Setup, seeds: Sequence[int], counts: Sequence[int], folder: Pat
     found = {
         "copy": Work("gpu_sampling", 0.1, lambda: {"rate": gpu_cost.copy_rate(setup.device, 2**30 if there else 2**20)})
     }
+    found["check"] = Work(
+        "gpu_sampling", 0.2, lambda: gpu_sampling.checked(toy().model(), replace(toy(), device=setup.device))
+    )
     found |= {
         f"sampling_{count}": Work("gpu_sampling", 1.2, partial(gpu_sampling.sampled, count, setup, seeds))
         for count in counts
@@ -154,7 +157,10 @@ def entries(card: str, found: dict[str, dict], device: str) -> dict[str, dict]:
             "bytes that the card copies in a second, read and written", rate / 1e12, unit="TB/s"
         )
         for name, one in found.items():
-            made |= {} if name == "copy" else gpu_sampling.entries(int(name.removeprefix("sampling_")), one, rate)
+            if name == "check":
+                made |= gpu_sampling.check_entries(one)
+            elif name != "copy":
+                made |= gpu_sampling.entries(int(name.removeprefix("sampling_")), one, rate)
         return made
     for name, one in found.items():
         made |= (

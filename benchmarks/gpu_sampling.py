@@ -18,6 +18,7 @@ from rlhw import cards
 from rlhw.batches import Batch
 from rlhw.captured import Captured
 from rlhw.language_model import generate
+from rlhw.logprobs import response_logprobs
 from rlhw.scaling import cache_bytes, decode_floor
 
 BOUNDS = {"dynamic": 8.0, "static": 1.5}
@@ -50,6 +51,40 @@ def theirs(setup: Setup, data: Prompts, cache: str, compiled: bool, steps: int) 
     ended = (answers == eos_id).long().cumsum(-1)
     batch = Batch(data.tokens, data.mask, answers, (ended - (answers == eos_id).long()) == 0)
     return Run(int(batch.response_mask.sum()), clock, sampled_witnesses(data.model, batch))
+
+
+def checked(model: nn.Module, setup: Setup) -> dict:
+    """Captured against plain on this device, through changes of the weights: how far log-probabilities are, in nats.
+
+    In float64, where rounding cannot make another token likelier: `exact`, of weights that change where they are, then of some
+    that move. `rounded`: of float32 weights under bf16 autocast, against the pass that a trainer takes over the same answers.
+    Raises AssertionError when a token differs in float64.
+    """
+    model, found = model.to(setup.device).double(), {"exact": 0.0}
+    captured, data = Captured(model, setup.max_new_tokens), setup.answers(1, 8, 1).to(setup.device)
+    law = {"k": SAMPLING_K, "max_new_tokens": setup.max_new_tokens, "eos_id": setup.tokenizer.eos_token_id}
+
+    def sample(policy: nn.Module) -> tuple[Batch, torch.Tensor]:
+        return generate(policy, data.prompts, data.prompt_mask, **law, generator=torch.Generator().manual_seed(2))
+
+    for change in ("none", "in place", "moved"):
+        with torch.no_grad():
+            for weight in model.parameters():
+                if change == "in place":
+                    weight *= 1.02
+                elif change == "moved":
+                    weight.data = 1.02 * weight.data
+        (own, logprobs), (other, other_logprobs) = sample(model), sample(captured)
+        assert torch.equal(own.responses, other.responses), f"weights changed: {change}; captured gives other tokens"
+        found["exact"] = max(found["exact"], float((logprobs - other_logprobs).abs().max()))
+    model.float().forward = torch.autocast(setup.device, torch.bfloat16)(model.forward)
+    for _ in range(2):
+        batch, recorded = sample(captured)
+        with torch.no_grad():
+            found["rounded"] = float((recorded - response_logprobs(model, batch)).abs().mean())
+            for weight in model.parameters():
+                weight *= 1.02
+    return found
 
 
 def prompts(setup: Setup, count: int, seed: int) -> Prompts:
@@ -102,6 +137,24 @@ def sampled(count: int, setup: Setup, seeds: range) -> dict:
         "weights": weights,
         "layers": data.model.config.num_hidden_layers,
         "width": data.model.config.hidden_size,
+    }
+
+
+def check_entries(found: dict) -> dict[str, dict]:
+    """A card's entries of the check; a step that reads stale weights is off by more than rounding."""
+    limits = {
+        "exact": (1e-9, "float64, largest difference from the plain path"),
+        "rounded": (0.05, "bf16, mean difference from a trainer's pass"),
+    }
+    return {
+        f"check_{name}": cards.metric(
+            f"captured log-probabilities, {what}",
+            found[name],
+            unit="nats",
+            bound=f"<= {limit:g}",
+            met=found[name] <= limit,
+        )
+        for name, (limit, what) in limits.items()
     }
 
 

@@ -12,8 +12,9 @@ from benchmarks.gpu import Work
 from benchmarks.speed import disagreements
 from benchmarks.speed_trl import quiet_folder
 from benchmarks.tiny_runs import parts
-from rlhw import cards
+from rlhw import cards, decoding_step
 from rlhw.batches import Batch
+from rlhw.decoding_step import attend
 from rlhw.language_model import generate
 
 TOY = replace(gpu.toy(), bf16=False, first_loss=1e-4, held_out_loss=0.02)
@@ -34,7 +35,7 @@ def test_without_a_gpu_nothing_is_claimed(here, monkeypatch, capsys):
     assert not list(here.iterdir())
     with pytest.raises(SystemExit):
         gpu.main(["--only", "nothing"])
-    assert "there are copy, sampling_8, sampling_16, dpo, reward, run_clone" in capsys.readouterr().err
+    assert "there are copy, check, sampling_8, sampling_16, dpo, reward, run_clone" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -74,6 +75,17 @@ def test_sampling_follows_one_law_on_all_sides(monkeypatch):
     assert found["weights"] == 4 * sum(p.numel() for p in TOY.model().parameters())
     monkeypatch.setattr(gpu_sampling, "generate", partial(generate, temperature=0.5))
     assert any("log-probability a token" in fault for fault in gpu_sampling.sampled(48, TOY, range(1))["faults"])
+
+
+def test_the_check_of_captured_steps_finds_what_is_wrong(monkeypatch):
+    found = gpu_sampling.checked(TOY.model(), TOY)
+    assert found["exact"] < 1e-12
+    assert 0 < found["rounded"] < 0.05
+    assert all(entry["met"] for entry in gpu_sampling.check_entries(found).values())
+    assert not any(entry["met"] for entry in gpu_sampling.check_entries({"exact": 1e-8, "rounded": 0.06}).values())
+    monkeypatch.setattr(decoding_step, "attend", lambda query, *rest: attend(2 * query, *rest))
+    with pytest.raises(AssertionError, match="weights changed: none; captured gives other tokens"):
+        gpu_sampling.checked(TOY.model(), TOY)
 
 
 def test_operations_are_those_that_torch_counts():
