@@ -61,7 +61,7 @@ ARROWS = {
         "exploration",
         "off_policy",
     },
-    "session": {"rlhw", "plots", "exercises", "homework"},
+    "session": {"rlhw", "plots", "exercises", "homework", "pipeline"},
     "repository": {"rlhw"},
     "notebook_rules": {"repository", "exercises", "homework"},
     "nbval_plugin": {"homework"},
