@@ -81,11 +81,8 @@ def test_a_sharded_training_is_taken_up_again(folders, verb):
     assert apart(folders["two"] / verb, folders["resumed"] / verb) == 0
     assert apart(folders["two"] / verb, folders["moved"] / verb) < 1e-6
     if verb != "reward":
-        trained, first = load(folders["two"] / verb / "model")[0], gpt2(1)
-        assert (
-            max(float((a - b).abs().max()) for a, b in zip(trained.parameters(), first.parameters(), strict=True))
-            > 1e-2
-        )
+        trained, first = load(folders["two"] / verb / "model")[0].state_dict(), gpt2(1).state_dict()
+        assert max(float((trained[name] - first[name]).abs().max()) for name in first) > 1e-2
 
 
 def test_the_whole_pipeline_runs_in_shards(tmp_path):
