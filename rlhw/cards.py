@@ -13,6 +13,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
@@ -151,9 +152,15 @@ def read(name: str) -> dict:
         raise FileNotFoundError(
             f"there is no card '{name}' in results/; cards there are: {there}. `make bench` writes them."
         )
-    card = json.loads(path.read_text(encoding="utf8"))
-    validate(card)
-    return card
+    text = path.read_text(encoding="utf8")
+    _valid(text)
+    return json.loads(text)
+
+
+@lru_cache(maxsize=512)
+def _valid(text: str) -> None:
+    """Validate a card, once: to hold it against the schema takes a hundred times what reading it takes."""
+    validate(json.loads(text))
 
 
 def value(name: str, path: str, form: str = ".3g") -> str:

@@ -5,8 +5,8 @@ import os
 import shutil
 import sys
 
-import jaxtyping
 import pytest
+import thinned_shapes
 
 pytest_plugins = ["equations", "book.built_book", "browser.weights", "notebooks.mutant_table"]
 
@@ -23,11 +23,16 @@ def too_early(modules) -> list[str]:
 
 if found := too_early(sys.modules):
     raise RuntimeError(f"{', '.join(found)} imported before tests/conftest.py: their shapes would go unchecked.")
-# Before the hook, unchecked: `sample_post` defines functions in itself, and to check these anew for each of some hundred
-# thousand posts takes minutes. Nothing in the small forum has a shape.
+# Before the hook, unchecked: nothing in the small forum has a shape, and some hundred thousand posts are drawn of it.
 importlib.import_module("rlhw.tiny_tldr")
-# Every other annotation of rlhw, shapes included, is checked at each call as long as the tests run.
-jaxtyping.install_import_hook("rlhw", "beartype.beartype")
+# Every other annotation of rlhw, shapes included, is checked as long as the tests run.
+thinned_shapes.install("rlhw")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Each test checks the first calls of each function anew."""
+    thinned_shapes.calls.clear()
 
 
 def path_of(tool: str, reason: str) -> str:

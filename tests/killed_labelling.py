@@ -106,12 +106,12 @@ def kill_again_and_again(folder: Path, times: int, seed: int) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    folder, seed = Path(sys.argv[1]), int(sys.argv[2])
+    folder, seed, times = Path(sys.argv[1]), int(sys.argv[2]), int((sys.argv[3:] or ["40"])[0])
     for name in ("whole", "in pieces", "buffered"):
         (folder / name).mkdir()
-    whole = kill_again_and_again(folder / "whole", 40, seed)
+    whole = kill_again_and_again(folder / "whole", times, seed)
     files.open = slow_open
-    pieces = kill_again_and_again(folder / "in pieces", 40, seed)
+    pieces = kill_again_and_again(folder / "in pieces", times, seed)
     labelling.session.append_jsonl = buffered
     print(
         json.dumps(

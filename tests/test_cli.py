@@ -24,6 +24,8 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"rlhw {__version__}\n"
 
 
+# `make test` begins with `rlhw laws --mutants`; of the plain verb test_mutants.py shows what it says of two subjects.
+@pytest.mark.slow
 def test_laws_hold():
     """In a process of its own: the type hook of the tests would refuse the wrong arguments that the promises are about."""
     done = subprocess.run([sys.executable, "-m", "rlhw.cli", "laws"], capture_output=True, text=True, check=False)

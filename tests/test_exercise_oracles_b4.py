@@ -15,16 +15,15 @@ NAMES = ["b4-recall", "b4-q-learning", "b4-importance-sampling", "b4-glie"]
 def test_a_wrong_answer_is_never_right_by_luck(name):
     """In each part a known wrong answer fails every case, or passes every one where its mistake does not show."""
     asked = exercises.question(name)
+    drawn = [draw_cases(asked, seed) for seed in range(15)]
+    known = [{part: [asked.expected(*case) for case in group] for part, group in cases.items()} for cases in drawn]
     for key, wrong in asked.wrong.items():
         passed = {part.name: set() for part in asked.parts}
-        for seed in range(15):
-            cases = draw_cases(asked, seed)
+        for cases, expected in zip(drawn, known, strict=True):
             with np.errstate(all="ignore"):
                 outputs = outputs_of(wrong.answer, cases)
-            for part, group in cases.items():
-                passed[part] |= {
-                    _same(asked, got, asked.expected(*case)) for got, case in zip(outputs[part], group, strict=True)
-                }
+            for part, group in outputs.items():
+                passed[part] |= {_same(asked, got, right) for got, right in zip(group, expected[part], strict=True)}
         assert all(len(seen) == 1 for seen in passed.values()), f"{key}: {passed}"
         assert any(seen == {False} for seen in passed.values()), f"{key} is right everywhere"
 

@@ -36,9 +36,11 @@ def test_side_by_side_an_unknown_name_is_still_a_sentence():
 
 
 @pytest.mark.parametrize("name", exercises.names())
-def test_right_answers_are_never_rejected(name):
+@pytest.mark.parametrize("seeds", [range(100, 102), pytest.param(range(102, 130), marks=pytest.mark.slow)], ids=len)
+def test_right_answers_are_never_rejected(name, seeds):
+    """With seeds that are not among the 20 of `rlhw exercises prove`, and with the types checked. Most of them are slow."""
     asked = exercises.question(name)
-    for seed in range(100, 130):
+    for seed in seeds:
         sitting = Sitting(asked, draw_cases(asked, seed))
         for key, answer in asked.right.items():
             with np.errstate(all="ignore"):

@@ -32,6 +32,7 @@ ARROWS = {
     "logprobs": {"batches"},
     "language_model": {"batches", "logprobs", "saving"},
     "tabular_lm": {"batches", "logprobs"},
+    "captured": {"decoding_step"},
     "rollouts": {"batches", "logprobs", "language_model"},
     "pair_sampling": {"batches", "language_model"},
     "training": {"batches"},
@@ -42,6 +43,7 @@ ARROWS = {
     "dpo": {"batches", "logprobs", "training", "calibration"},
     "ppo": {"batches", "logprobs", "rollouts", "training"},
     "ppo_details": {"batches", "ppo", "reward_model", "training"},
+    "groups": {"policy_gradient"},
     "grpo": {"batches", "logprobs", "rollouts", "ppo", "training"},
     "exercises": {"laws", "policy_gradient", "bandits", "preferences"},
     # own_run sends a student's labels through the whole pipeline.
@@ -54,12 +56,14 @@ ARROWS = {
         "laws",
         "policy_gradient",
         "bandits",
+        "groups",
         "symbolic",
         "batches",
         "mdp",
         "worlds",
         "exploration",
         "off_policy",
+        "scaling",
     },
     "session": {"rlhw", "plots", "exercises", "homework", "pipeline"},
     "repository": {"rlhw"},
@@ -93,7 +97,7 @@ ARROWS = {
 TORCH_MODULES = {
     *("batches", "logprobs", "language_model", "tabular_lm", "rollouts", "behavior_cloning", "reward_model"),
     *("ppo", "dpo", "grpo", "checkpoint", "pipeline", "training", "calibration", "saving", "same_model"),
-    *("pair_sampling", "weighted_update", "ppo_details", "clinic"),
+    *("pair_sampling", "weighted_update", "ppo_details", "clinic", "captured", "decoding_step"),
 }
 HEAVY_MODULES = TORCH_MODULES | {"plots"}
 

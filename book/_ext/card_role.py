@@ -59,7 +59,11 @@ def from_card(name: str, read: Callable, location: object, env: object) -> objec
     try:
         cards = importlib.import_module("rlhw.cards")
         result = read(cards)
-        stale = cards.stale(name)
+        # A page quotes a card many times; its modules are hashed once.
+        asked = env.temp_data.setdefault("stale_cards", {})
+        if name not in asked:
+            asked[name] = cards.stale(name)
+        stale = asked[name]
     except CARD_ERRORS as error:
         logger.warning("the result card %r cannot be shown: %s.", name, reason(error), location=location)
         return None

@@ -21,7 +21,7 @@ session_verdicts: dict[str, Verdict] = {}
 # The parts among them, as homework has them: (question, part) -> variant.
 session_parts: dict[tuple[str, str], str] = {}
 
-ORDER = (*(f"ch{number}" for number in range(1, 9)), *(f"b{number}" for number in range(1, 7)), "hw1", "hw2")
+ORDER = (*(f"ch{number}" for number in range(1, 11)), *(f"b{number}" for number in range(1, 7)), "hw1", "hw2")
 
 
 @cache

@@ -66,6 +66,14 @@ from rlhw.laws.function_approximation import (
     check_td_system,
     check_value_error,
 )
+from rlhw.laws.groups import (
+    check_best_group_size,
+    check_expected_lost,
+    check_lost_shares,
+    check_rloo_variance,
+    check_scaled_weight,
+    check_tied_share,
+)
 from rlhw.laws.importance import (
     check_ordinary_variance,
     check_per_decision_variance,
@@ -157,6 +165,17 @@ from rlhw.laws.running_means import (
     check_squared_errors,
 )
 from rlhw.laws.sampling import check_generate, check_invert, check_sampling_law
+from rlhw.laws.scaling import (
+    check_cache_bytes,
+    check_decode_floor,
+    check_global_mean,
+    check_operations_a_token,
+    check_ring_bytes,
+    check_spacing,
+    check_state_bytes,
+    check_truncated_weights,
+    check_utilisation,
+)
 from rlhw.laws.sequences import (
     check_bc_loss,
     check_kl_estimate,

@@ -21,6 +21,7 @@ from rlhw.mutants import (
     evaluation,
     exploration,
     function_approximation,
+    groups,
     importance,
     language_models,
     linear_learning,
@@ -31,6 +32,7 @@ from rlhw.mutants import (
     regret,
     running_means,
     sampling,
+    scaling,
     sequences,
     temporal_difference,
     trust_region,
@@ -50,6 +52,7 @@ CHAPTERS = (
     policy_optimization,
     preference_optimization,
     evaluation,
+    groups,
     actor_critic,
     trust_region,
     temporal_difference,
@@ -61,6 +64,7 @@ CHAPTERS = (
     exploration,
     control,
     off_policy,
+    scaling,
 )
 LEAST_SHARE = 0.9
 NOT_RUN = (

@@ -12,10 +12,12 @@ from rlhw.laws import assert_close
 from rlhw.mutants import (
     actor_critic_promises,
     decision_promises,
+    groups_promises,
     linear_promises,
     model_promises,
     prediction_promises,
     regret_promises,
+    scaling_promises,
     tensor_promises,
 )
 from rlhw.mutants.control_promises import CONTROL_PROMISES
@@ -236,4 +238,6 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
     | prediction_promises.PROMISES
     | linear_promises.PROMISES
     | regret_promises.PROMISES
+    | scaling_promises.PROMISES
+    | groups_promises.PROMISES
 )

@@ -9,6 +9,7 @@ LOGPROBS, REWARD, LANGUAGE = "rlhw.logprobs", "rlhw.reward_model", "rlhw.languag
 RANKING = f"{REWARD}:plackett_luce_loss"
 REGION = "rlhw.trust_region"
 EVALUATION, REGRET, IMPORTANCE = "rlhw.evaluation", "rlhw.regret", "rlhw.importance"
+DIALOGUE = "rlhw.dialogue"
 DYNAMIC, PREDICTION = "rlhw.dynamic_programming", "rlhw.temporal_difference"
 LINEAR, LEARNERS = "rlhw.function_approximation", "rlhw.linear_learning"
 SAMPLES, INTERVAL = f"{EVALUATION}:effective_samples", f"{EVALUATION}:bootstrap_interval"
@@ -37,6 +38,7 @@ EXPLAINED = {
         f"{EXACT}:weight_second_moment | "
         "square = np.divide(target**2, behavior, out=np.zeros_like(target), where=target != 0)",
         f"{EVALUATION}:best_of_n_kl | here = q != 0",
+        f"{DIALOGUE}:expected_lost | if error <= 0:",
         f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target > 0) & (behavior <= 0))",
         f"{IMPORTANCE}:second_moment | lost = np.flatnonzero((target != 0) & (behavior == 0))",
         f"{IMPORTANCE}:second_moment | taken = target != 0",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -10,7 +11,7 @@ import offline_pages
 import pytest
 from alt_text import RAW_ALT, RAW_IMAGE
 from book.built_book import ROOT, assert_whole, pages_of_the_toc
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 
 VENDOR = ROOT / "book" / "_assets" / "vendor"
 
@@ -18,6 +19,47 @@ VENDOR = ROOT / "book" / "_assets" / "vendor"
 def pages(book: Path) -> list[Path]:
     """The book's pages, without what lies among the static files."""
     return [page for page in sorted(book.rglob("*.html")) if "_static" not in page.relative_to(book).parts]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the tests want to know of a page. To parse one takes a second, and its tree as much memory as a small model."""
+
+    anchors: set[str]
+    links: list[str]  # of its content, without side bars
+    fetched: list[str]  # scripts, pictures, style sheets, icons
+    search_fields: tuple[int, int]  # in the side bar, elsewhere
+    unread: list[str]
+
+
+def classes_around(tag: Tag) -> set[str]:
+    """The classes of all elements that this one stands in. (A CSS selector looks at every element of the page for that.)"""
+    return {name for parent in tag.parents for name in parent.get("class") or []}
+
+
+def read(text: str) -> Found:
+    """Parse a page, once."""
+    soup = BeautifulSoup(text, "html.parser")
+    fetched = [tag.get("src") for tag in soup.find_all(["script", "img", "source", "iframe"])]
+    fetched += [tag.get("href") for tag in soup.find_all("link") if "canonical" not in (tag.get("rel") or [])]
+    content = (soup.find("main") or soup).find_all("a", href=True)
+    around = [classes_around(field) for field in soup.find_all(class_="search-button-field")]
+    return Found(
+        anchors={tag["id"] for tag in soup.find_all(id=True)},
+        links=[link["href"] for link in content],
+        fetched=[address for address in fetched if address],
+        search_fields=(
+            sum("bd-sidebar-primary" in classes for classes in around),
+            sum(not classes.isdisjoint({"navbar-persistent--container", "bd-header"}) for classes in around),
+        ),
+        unread=unread_markup(soup),  # last, for it takes the tree apart
+    )
+
+
+@pytest.fixture(scope="module")
+def parsed(built_book) -> dict[Path, Found]:
+    """What stands on each page of the book."""
+    return {page: read(page.read_text(encoding="utf-8")) for page in pages(built_book)}
 
 
 def test_every_promised_page_is_there(built_book):
@@ -30,19 +72,17 @@ def test_only_promised_pages_are_there(built_book):
     assert own == set(pages_of_the_toc())
 
 
-def unread_markup(page: str) -> list[str]:
+def unread_markup(soup: BeautifulSoup) -> list[str]:
     """Roles and directives that stand on a page as they were typed: `{card}`, `{eq}`, ```{figure}."""
-    soup = BeautifulSoup(page, "html.parser")
-    for own_language in [*soup.find_all(["code", "pre", "script", "style"]), *soup.select(".math")]:
+    for own_language in [*soup.find_all(["code", "pre", "script", "style"]), *soup.find_all(class_="math")]:
         own_language.decompose()
     return re.findall(r"\{[a-z:-]+\}(?:`|\s|$)", soup.get_text())
 
 
-def test_no_markup_is_left_unread(built_book):
-    assert unread_markup("<td>{card}`slips_01 x</td>") == ["{card}`"]
-    assert unread_markup("<td><code>{card}</code> and a set {0, 1}</td>") == []
-    for page in pages(built_book):
-        assert unread_markup(page.read_text(encoding="utf-8")) == [], page.name
+def test_no_markup_is_left_unread(parsed):
+    assert read("<td>{card}`slips_01 x</td>").unread == ["{card}`"]
+    assert read("<td><code>{card}</code> and a set {0, 1}</td>").unread == []
+    assert {page.name: found.unread for page, found in parsed.items() if found.unread} == {}
 
 
 def test_no_page_fetches_from_another_host(built_book):
@@ -57,33 +97,31 @@ def test_no_style_sheet_fetches_from_another_host(built_book):
         assert offline_pages.external_requests(style.read_text(encoding="utf-8")) == [], style.name
 
 
-def test_what_pages_fetch_is_in_the_book(built_book):
-    for page in pages(built_book):
-        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
-        addresses = [tag.get("src") for tag in soup.find_all(["script", "img", "source", "iframe"])]
-        addresses += [tag.get("href") for tag in soup.find_all("link") if "canonical" not in (tag.get("rel") or [])]
-        for address in filter(None, addresses):
+def test_what_pages_fetch_is_in_the_book(parsed):
+    assert read('<img src="a.svg"><link rel="icon" href="b.svg"><link rel="canonical" href="c">').fetched == [
+        "a.svg",
+        "b.svg",
+    ]
+    for page, found in parsed.items():
+        for address in found.fetched:
             parts = urlsplit(address)
             if parts.scheme == "data" or not parts.path:
                 continue
             assert (page.parent / unquote(parts.path)).resolve().exists(), f"{page.name} asks for {address}"
 
 
-def test_links_inside_the_book_lead_somewhere(built_book):
-    anchors: dict[Path, set[str]] = {}
-    for page in pages(built_book):
-        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
-        anchors[page.resolve()] = {tag["id"] for tag in soup.find_all(id=True)}
-    for page in pages(built_book):
-        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
-        for link in (soup.find("main") or soup).find_all("a", href=True):
-            parts = urlsplit(link["href"])
+def test_links_inside_the_book_lead_somewhere(parsed):
+    assert read('<nav><a href="n"></a></nav><main id="m"><a href="a#b"></a></main>').links == ["a#b"]
+    anchors = {page.resolve(): found.anchors for page, found in parsed.items()}
+    for page, found in parsed.items():
+        for href in found.links:
+            parts = urlsplit(href)
             if parts.scheme or parts.netloc or page.name == "404.html":
                 continue
             target = (page.parent / unquote(parts.path)).resolve() if parts.path else page.resolve()
-            assert target.exists(), f"{page.name} links {link['href']}"
+            assert target.exists(), f"{page.name} links {href}"
             if parts.fragment and target in anchors:
-                assert unquote(parts.fragment) in anchors[target], f"{page.name} links {link['href']}"
+                assert unquote(parts.fragment) in anchors[target], f"{page.name} links {href}"
 
 
 def test_every_picture_has_words(built_book):
@@ -99,12 +137,11 @@ def test_scripts_that_reach_outside_are_gone(built_book):
             assert word not in text, f"{page.name} still names {word}"
 
 
-def test_one_search_box_a_page(built_book):
-    for name in pages_of_the_toc():
-        soup = BeautifulSoup((built_book / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
-        in_sidebar = soup.select(".bd-sidebar-primary .search-button-field")
-        assert len(in_sidebar) == 1
-        assert not soup.select(".navbar-persistent--container .search-button-field, .bd-header .search-button-field")
+def test_one_search_box_a_page(built_book, parsed):
+    field = '<div class="{}"><p><button class="btn search-button-field"></button></p></div>'
+    assert read(field.format("bd-sidebar-primary bd-sidebar") + field.format("bd-header")).search_fields == (1, 1)
+    fields = {name: parsed[built_book / f"{name}.html"].search_fields for name in pages_of_the_toc()}
+    assert {name: count for name, count in fields.items() if count != (1, 0)} == {}
 
 
 def test_the_search_index_knows_the_chapters(built_book):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from page_audit import ask, audit, audit_loading, audit_theme, listening, open_page
+from page_audit import PHONE, accessibility, ask, audit, audit_loading, audit_theme, leave, listening, open_page
 from serving import PROJECT, served
 from weights import PROPERTY
 
@@ -45,7 +45,7 @@ def chapters(entry: object) -> list[str]:
 
 PAGES = chapters(yaml.safe_load(table_of_contents().read_text(encoding="utf-8")))
 NOTEBOOKS = [page for page in PAGES if page.startswith("notebooks/")]
-# In the dark and from disk these stand for their kinds in `make test`; `make test-slow` opens every page so.
+# In the dark, from disk and on a phone these stand for their kinds in `make test`; `make test-slow` opens every page so.
 FEW = ("book/index.html", "book/06_ppo.html", "notebooks/01_policy_gradient.html", "book/glossary.html")
 FEW_FIRST = [page if page in FEW else pytest.param(page, marks=pytest.mark.slow) for page in PAGES]
 
@@ -67,12 +67,12 @@ def test_every_page_is_audited(book):
 
 
 class TestLight:
-    """The whole audit, by http. xdist keeps a class together; the classes can run side by side."""
+    """The audit, by http, on a phone with axe's rules for FEW. xdist keeps a class together; the classes can run side by side."""
 
     @pytest.mark.parametrize("page", PAGES)
     def test_page(self, page_of, web, page, record_property):
         reader, loaded = page_of("light"), set()
-        problems = audit(reader, web.url(page), loaded)
+        problems = audit(reader, web.url(page), loaded, rules_on_phone=page in FEW)
         assert ask(reader, "theme") == ["light"]
         problems += web.broken(ask(reader, "links"))
         icons = ask(reader, "icons")
@@ -82,6 +82,20 @@ class TestLight:
         record_property(PROPERTY, (page, weight))
         if weight > MOST_BYTES:
             problems.append(f"the page weighs {weight} bytes after gzip; at most {MOST_BYTES} are allowed")
+        assert not problems, sentences(problems)
+
+
+@pytest.mark.slow
+class TestOnPhone:
+    """Axe's rules at the width of a phone, on every page."""
+
+    @pytest.mark.parametrize("page", PAGES)
+    def test_page(self, page_of, web, page):
+        reader = page_of("light")
+        leave(reader)
+        reader.set_viewport_size(PHONE)
+        open_page(reader, web.url(page))
+        problems = accessibility(reader, contrast=False)
         assert not problems, sentences(problems)
 
 

@@ -3,7 +3,6 @@
 import ast
 import csv
 import io
-import time
 from inspect import getsource, isfunction
 from itertools import combinations
 from textwrap import dedent
@@ -128,10 +127,15 @@ def test_what_is_no_python_stops_nothing():
     assert similarity.compare(answers(*broken), {"ours": ORIGINAL}) == []
 
 
-def test_a_huge_answer_takes_no_longer():
-    start = time.process_time()
-    similarity.compare(answers("x = 1 + y\n" * 500_000, "'" * 5_000_000, "(" * 5_000_000), {})
-    assert time.process_time() - start < 5
+def test_of_a_huge_answer_only_the_beginning_is_read():
+    longest = fingerprints.LONGEST
+    for line in ("x = 1 + y\n", "'", "("):
+        text = line * (5_000_000 // len(line))
+        assert fingerprints.tokens(text) == fingerprints.tokens(text[:longest])
+        assert len(fingerprints.tokens(text)) <= longest
+    # The control: up to there everything is read.
+    assert len(fingerprints.tokens("x\n" * longest)) == longest // 2
+    assert similarity.compare(answers("x = 1 + y\n" * 500_000, "'" * 5_000_000, "(" * 5_000_000), {}) == []
 
 
 def test_independent_right_answers_are_not_listed(references):
@@ -210,7 +214,7 @@ def test_one_short_answer_is_never_listed_and_several_together_are():
 
 
 @pytest.mark.slow
-def test_two_hundred_students_in_a_few_seconds(references):
+def test_of_two_hundred_students_who_are_all_alike_the_list_stays_short(references):
     rng = np.random.default_rng(0)
     names = [name for name in exercises.names() if len(right_answers(exercises.question(name))) >= 2][:11]
     texts = {name: list(right_answers(exercises.question(name)).values()) for name in names}
@@ -218,9 +222,7 @@ def test_two_hundred_students_in_a_few_seconds(references):
         f"s{n}": {name: texts[name][rng.integers(len(texts[name]))] + f"\ny{n} = {n}.5\n" for name in names}
         for n in range(200)
     }
-    start = time.process_time()
     pairs = similarity.compare(students, references)
-    assert time.process_time() - start < 12
     # Everything is alike here; the list stays one that a person can open.
     assert len(pairs) == similarity.MOST
 

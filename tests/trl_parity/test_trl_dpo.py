@@ -1,6 +1,7 @@
 """DPO, IPO and KTO beside TRL's own trainers: same tokens, same losses, same gradients, and DPO's first step."""
 
 import copy
+import functools
 from dataclasses import dataclass
 from functools import partial
 
@@ -38,7 +39,7 @@ SEEDS, BETA, BOUND = range(3), 0.3, 1e-5
 pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing. is deprecated:FutureWarning")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """The same texts for both sides; `trainer` is TRL's, `inputs` what it made of them, `batch` ours: chosen first."""
 
@@ -153,11 +154,17 @@ def smoothed(case, share=0.2):
     return sum(loss for loss, _ in found) / RECORDS, [sum(parts) / RECORDS for parts in gradients]
 
 
-def kto_around_their_kl(case):
-    """Our `kto_loss` around TRL's own estimate, which takes each prompt with another prompt's answer."""
+@functools.cache
+def their_kl(case):
+    """TRL's estimate of the reference point, as its trainer logs it."""
     trainer = case.trainer
     theirs(case, "kto")
-    kl = torch.tensor(trainer._metrics["train" if trainer.model.training else "eval"]["kl"][-1])
+    return torch.tensor(trainer._metrics["train" if trainer.model.training else "eval"]["kl"][-1])
+
+
+def kto_around_their_kl(case):
+    """Our `kto_loss` around TRL's own estimate, which takes each prompt with another prompt's answer."""
+    kl = their_kl(case)
 
     def loss(chosen, rejected, ref_chosen, ref_rejected, beta, wrong=lambda ratios, kinds, kl: (ratios, kinds, kl)):
         ratios, kinds = torch.cat([chosen - ref_chosen, rejected - ref_rejected]), torch.arange(2 * RECORDS) < RECORDS
@@ -213,16 +220,23 @@ def of_kind(cases, name):
     return cases["kto" if name == "kto" else "dpo"]
 
 
+@pytest.fixture(scope="module")
+def trl_s(cases):
+    """TRL's losses and gradients, computed once for the right forms and the wrong ones."""
+    return {name: [figures(case) for case in of_kind(cases, name)] for name, (_, figures) in PARITY.items()}
+
+
 @pytest.mark.parametrize("name", PARITY)
-def test_ours_is_trl_s(cases, name):
-    mine, trl_s = PARITY[name]
-    for case in of_kind(cases, name):
-        assert max(apart(mine(case), trl_s(case))) < BOUND
+def test_ours_is_trl_s(cases, trl_s, name):
+    mine, _ = PARITY[name]
+    for case, figures in zip(of_kind(cases, name), trl_s[name], strict=True):
+        assert max(apart(mine(case), figures)) < BOUND
 
 
 @pytest.mark.parametrize(("name", "slip"), [(name, slip) for name, slips in MUTANTS.items() for slip in slips])
-def test_a_slip_is_seen(cases, name, slip):
-    found = [apart(MUTANTS[name][slip](case), PARITY[name][1](case)) for case in of_kind(cases, name)]
+def test_a_slip_is_seen(cases, trl_s, name, slip):
+    both = zip(of_kind(cases, name), trl_s[name], strict=True)
+    found = [apart(MUTANTS[name][slip](case), figures) for case, figures in both]
     assert max(min(pair) for pair in found) > 10 * BOUND, found
 
 

@@ -1,5 +1,6 @@
 """Each formula on the page equals its twin in the library, on hundreds of random points; run in Chromium."""
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -34,9 +35,12 @@ def in_javascript(page: Page, name: str, points: list[tuple]) -> list:
     return json.loads(page.evaluate(CALL, [name, json.dumps(points)]))
 
 
-def points_for(name: str) -> list[tuple]:
+@functools.cache
+def in_library(name: str, address: str) -> tuple[list[tuple], list]:
+    """The points for a formula and what its twin answers there: asked once, for the right form and for all wrong ones."""
     rng = np.random.default_rng([ord(letter) for letter in name])
-    return [TWINS[name].points(rng) for _ in range(POINTS)]
+    points = [TWINS[name].points(rng) for _ in range(POINTS)]
+    return points, in_python(name, address, points)
 
 
 @pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget.__name__)
@@ -45,9 +49,8 @@ def test_each_formula_equals_its_twin(widget, browser_page: Page):
     assert uncovered(names, widget.TWIN) == ""
     assert set(widget.TWIN) == names - {"default"}, "TWIN names a function that the widget does not have"
     for name, address in widget.TWIN.items():
-        points = points_for(name)
-        ours = in_javascript(browser_page, name, points)
-        assert differences(name, points, ours, in_python(name, address, points)) == []
+        points, python = in_library(name, address)
+        assert differences(name, points, in_javascript(browser_page, name, points), python) == []
 
 
 # Wrong forms of the formulas: formula, what stands in the JavaScript, and what is put there instead. Every widget has some.
@@ -187,8 +190,7 @@ WRONG = {
 def test_a_wrong_formula_is_caught(widget, browser_page: Page):
     """The comparison itself: with one sign flipped in the JavaScript, or one part in 1e9 added, it complains."""
     for name, right, wrong in WRONG[widget.__name__]:
-        points = points_for(name)
-        python = in_python(name, widget.TWIN[name], points)
+        points, python = in_library(name, widget.TWIN[name])
         source = widget._esm.replace(right, wrong)
         assert source != widget._esm, right
         browser_page.evaluate(LOAD, source)
