@@ -85,12 +85,22 @@ def test_a_sharded_training_is_taken_up_again(folders, verb):
         assert max(float((trained[name] - first[name]).abs().max()) for name in first) > 1e-2
 
 
-def test_the_whole_pipeline_runs_in_shards(tmp_path):
+def test_a_loss_scale_works_on_shards(tmp_path):
+    """Gradients overflow float64 at first: both processes pass over the same steps, and take those of one process to 1e-6."""
+    for name in ("one", "two"):
+        run(str(SCRIPT), str(tmp_path / name), "99", "1023", sharded=name == "two")
+    for verb in VERBS:
+        done = [json.loads((tmp_path / name / verb / "done.json").read_text()) for name in ("one", "two")]
+        assert done[0]["skipped"] == done[1]["skipped"] > 0
+        assert apart(tmp_path / "one" / verb, tmp_path / "two" / verb) < 1e-6
+
+
+def test_the_whole_pipeline_runs_in_shards_in_bf16(tmp_path):
     """The main process alone writes the report, with whole models, while the other waits."""
     out = tmp_path / "run"
-    few = [*FEW_STEPS, "--clone.posts", "72", "--compare.prompts", "16", "--out", str(out)]
+    few = [*FEW_STEPS, "--clone.posts", "72", "--compare.prompts", "16", "--precision", "bf16", "--out", str(out)]
     said = run("-m", "rlhw", "run", *few, sharded=True)
-    assert said.count("each with a part of every model") == 1
+    assert said.count("each with a part of every model; models are called in bf16.") == 1
     assert said.count("report: ") == 1
     weights = {
         stage: load_file(out / stage / "model" / "model.safetensors") for stage in ("clone", "ppo", "grpo", "dpo")
