@@ -30,7 +30,9 @@ from rlhw.scaling import state_bytes
 SCRIPT = Path(__file__).resolve().parents[1] / "tests" / "two_processes.py"
 LAUNCH = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 LOOPS = {"bc": "cloning", "reward": "reward model", "dpo": "DPO", "grpo": "GRPO", "ppo": "PPO"}
-SEEDS, BOUND, SCALE, CLIP = range(5), 1e-6, 2.0**16, 0.2
+SEEDS, BOUND, CLIP = range(5), 1e-6, 0.2
+# Factors of the loss: one that fits this gradient, and the one that torch's scaler begins with.
+SCALE, FIRST_SCALE = 2.0**10, 2.0**16
 MODULES = [
     "benchmarks.scaling", "benchmarks.scaling_bytes", "tests.two_processes", "tests.small_models", "rlhw.scaling",
     "rlhw.behavior_cloning", "rlhw.reward_model", "rlhw.dpo", "rlhw.grpo", "rlhw.ppo", "rlhw.logprobs", "rlhw.language_model",
@@ -39,7 +41,7 @@ MODULES = [
 
 def started(*arguments: str) -> None:
     """A Python process to its end."""
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=900)
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr[-2000:]}")
 
@@ -129,7 +131,7 @@ def half(model: nn.Module, batch: Batch) -> dict[str, float]:
 
 
 def vanished(model: nn.Module, batch: Batch) -> dict[str, float]:
-    """The share of a cloning gradient's numbers that float16 makes zero, as they are and multiplied by 2^16."""
+    """The share of a cloning gradient's numbers that float16 makes zero or infinite, as they are and multiplied."""
     model.zero_grad()
     bc_loss(response_logprobs(model, batch), batch.response_mask).mean().backward()
     gradient = torch.cat([p.grad.flatten() for p in model.parameters()])
@@ -139,6 +141,7 @@ def vanished(model: nn.Module, batch: Batch) -> dict[str, float]:
         "vanished": float((gradient.half() == 0).float().mean()),
         "vanished_scaled": float((scaled == 0).float().mean()),
         "overflowed_scaled": float(scaled.isinf().float().mean()),
+        "overflowed_first": float((FIRST_SCALE * gradient).half().isinf().float().mean()),
     }
 
 
@@ -179,8 +182,9 @@ MEANINGS = {
     "autocast_answer": ("ratio of a whole answer with itself, bfloat16 autocast over float32: mean distance from 1", "1"),
     "kept_answer": ("ratio of an answer with itself, its log-probability kept in bfloat16: the answer furthest from 1", "1"),
     "vanished": ("numbers of a cloning gradient that float16 makes 0", "1"),
-    "vanished_scaled": ("the same, the loss multiplied by 2^16", "1"),
+    "vanished_scaled": ("the same, the loss multiplied by 2^10", "1"),
     "overflowed_scaled": ("numbers of it that are then infinite", "1"),
+    "overflowed_first": ("numbers of it that are infinite with 2^16", "1"),
     "unmoved_bfloat16": ("weights in bfloat16 with a gradient that a step of Adam at 1e-5 does not move", "1"),
     "unmoved_float32": ("the same in float32", "1"),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What each process holds of the tiny model after a step of Adam: `python -m torch.distributed.run -m benchmarks.scaling_bytes FILE`.
+"""What each process holds of the tiny model after a step of Adam: run by `python -m torch.distributed.run`, with a file to write.
 
 DDP, ZeRO-1 (torch's ZeroRedundancyOptimizer under DDP) and FSDP (`fully_shard`). The bytes of weights, gradients and the
 optimizer's moments are counted tensor by tensor; the first process writes the most that any process holds.

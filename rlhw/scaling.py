@@ -7,13 +7,14 @@ import numpy as np
 from jaxtyping import Float
 
 Array = np.ndarray
+Number = int | float
 
-# The share of (weights, gradients, moments of the optimizer) that one of several processes holds: whole, or its part.
-HELD = {
-    "ddp": (False, False, False),
-    "zero1": (False, False, True),
-    "zero2": (False, True, True),
-    "fsdp": (True, True, True),
+# What the processes share out; of all else each has the whole.
+SHARED_OUT = {
+    "ddp": (),
+    "zero1": ("moments",),
+    "zero2": ("moments", "gradients"),
+    "fsdp": ("moments", "gradients", "weights"),
 }
 
 
@@ -26,9 +27,10 @@ def global_mean(sums: Float[Array, "W D"], counts: Float[Array, " W"]) -> Float[
     >>> global_mean(np.array([[6.0], [6.0]]), np.array([1.0, 3.0]))
     array([3.])
     """
-    if np.shape(counts) != np.shape(sums)[:1] or np.min(counts) < 0 or not np.sum(counts) > 0:
+    total = np.sum(counts)
+    if np.shape(counts) != np.shape(sums)[:1] or np.min(counts) < 0 or not total > 0:
         raise ValueError(f"counts must be one number a process, none negative and not all 0; got {np.asarray(counts)}.")
-    return np.sum(sums, axis=0) / np.sum(counts)
+    return np.sum(sums, axis=0) / total
 
 
 def state_bytes(
@@ -36,9 +38,9 @@ def state_bytes(
     processes: int = 1,
     method: str = "ddp",
     *,
-    weights: float = 4.0,
-    gradients: float = 4.0,
-    moments: float = 8.0,
+    weights: Number = 4.0,
+    gradients: Number = 4.0,
+    moments: Number = 8.0,
 ) -> float:
     """Bytes of weights, gradients and optimizer state on each process, activations not counted.
 
@@ -49,15 +51,15 @@ def state_bytes(
     >>> [state_bytes(1000, 4, method) for method in ("ddp", "zero1", "zero2", "fsdp")]
     [16000.0, 10000.0, 7000.0, 4000.0]
     """
-    if method not in HELD:
-        raise ValueError(f"method must be one of {', '.join(HELD)}; got {method!r}.")
+    if method not in SHARED_OUT:
+        raise ValueError(f"method must be one of {', '.join(SHARED_OUT)}; got {method!r}.")
     if processes < 1:
         raise ValueError(f"processes must be 1 or more; got {processes}.")
-    sizes = zip((weights, gradients, moments), HELD[method], strict=True)
-    return parameters * sum(size / processes if shared else size for size, shared in sizes)
+    sizes = {"weights": weights, "gradients": gradients, "moments": moments}
+    return parameters * sum(size / processes if name in SHARED_OUT[method] else size for name, size in sizes.items())
 
 
-def cache_bytes(layers: int, width: int, tokens: float, sequences: int = 1, size: float = 2.0) -> float:
+def cache_bytes(layers: int, width: int, tokens: Number, sequences: int = 1, size: Number = 2.0) -> float:
     """Bytes of the keys and values of `sequences` texts of `tokens` tokens: 2 L D T N, times the bytes of one number.
 
     width: numbers in a layer's key of one token, all heads together; with grouped queries key-value heads times head size.
@@ -68,7 +70,7 @@ def cache_bytes(layers: int, width: int, tokens: float, sequences: int = 1, size
     return 2.0 * layers * width * tokens * sequences * size
 
 
-def decode_floor(weight_bytes: float, cache_bytes: float, rate: float) -> float:
+def decode_floor(weight_bytes: Number, cache_bytes: Number, rate: Number) -> float:
     """Seconds that a decoding step takes at least: weights and cache are read once, at `rate` bytes a second.
 
     Raises ValueError when the rate is not above 0.
@@ -81,7 +83,7 @@ def decode_floor(weight_bytes: float, cache_bytes: float, rate: float) -> float:
     return (weight_bytes + cache_bytes) / rate
 
 
-def operations_a_token(matrix: int, layers: int, width: int, context: float, *, training: bool = True) -> float:
+def operations_a_token(matrix: int, layers: int, width: int, context: Number, *, training: bool = True) -> float:
     """Multiplications and additions for a token: 6 P + 12 L D c in training, a third of it in a forward pass alone.
 
     matrix: parameters that are multiplied with (the output head once, embeddings that are only looked up not at all).
@@ -96,7 +98,7 @@ def operations_a_token(matrix: int, layers: int, width: int, context: float, *, 
     return 3.0 * forward if training else forward
 
 
-def utilisation(tokens: float, seconds: float, operations: float, peak: float) -> float:
+def utilisation(tokens: Number, seconds: Number, operations: Number, peak: Number) -> float:
     """MFU: the share of the device's peak that went into tokens somebody wanted.
 
     tokens: useful ones, padding not counted; operations: those that the formula asks for a token, not those that were done;
@@ -110,7 +112,7 @@ def utilisation(tokens: float, seconds: float, operations: float, peak: float) -
     return tokens * operations / (seconds * peak)
 
 
-def spacing(number: float, bits: int) -> float:
+def spacing(number: Number, bits: int) -> float:
     """The gap between the floating-point numbers of `bits` significant bits around a number: 2^(⌊log2 |x|⌋ - bits + 1).
 
     bits: 8 in bfloat16, 11 in float16, 24 in float32. Rounding is off by half of it at most. Denormal numbers and the ends of
@@ -125,7 +127,7 @@ def spacing(number: float, bits: int) -> float:
     return float(np.ldexp(1.0, int(exponent) - bits + 1))
 
 
-def truncated_weights(log_ratios: Float[Array, " N"], limit: float) -> Float[Array, " N"]:
+def truncated_weights(log_ratios: Float[Array, " N"], limit: Number) -> Float[Array, " N"]:
     """Weights for samples of another policy μ: min(π/μ, C), from log π - log μ. Their mean under μ is 1 or less.
 
     Raises ValueError when the limit C is not above 0. Source: Ionides (2008); Yao et al. (2025) for samples of an engine.
@@ -139,7 +141,7 @@ def truncated_weights(log_ratios: Float[Array, " N"], limit: float) -> Float[Arr
     return np.exp(np.minimum(log_ratios, np.log(limit)))
 
 
-def ring_bytes(size: float, processes: int) -> float:
+def ring_bytes(size: Number, processes: int) -> float:
     """Bytes that each process sends in a ring all-reduce of `size` bytes: 2 (W - 1)/W of them.
 
     Raises ValueError when there is no process.

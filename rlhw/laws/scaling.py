@@ -13,7 +13,7 @@ from rlhw.laws.oracles import assert_close
 def check_global_mean(global_mean: Callable) -> None:
     """The mean over all rows together, whichever process has them; one process may have none."""
     rng = np.random.default_rng(101)
-    for shares in ((1, 3), (2, 5, 4), (0, 3, 1), (6,)):
+    for shares in ((1, 3), (2, 5, 4), (0, 3, 1), (6,), (1,)):
         rows = [rng.normal(1.0, 2.0, size=(count, 3)) for count in shares]
         sums, counts = np.array([part.sum(axis=0) for part in rows]), np.array(shares, dtype=float)
         expected = np.concatenate(rows).mean(axis=0)
@@ -35,7 +35,9 @@ def check_state_bytes(state_bytes: Callable) -> None:
                 named = dict(zip(("weights", "gradients", "moments"), sizes.values(), strict=True))
                 got = state_bytes(parameters, processes, method, **named)
                 assert_close(got, max(held), f"what {method} shares out lies on one process only, all else on each")
-        assert_close(state_bytes(parameters), 16.0 * parameters, "one process, float32 and Adam: 16 bytes a parameter")
+        for method in shared_by:
+            got = state_bytes(parameters=parameters, method=method)
+            assert_close(got, 16.0 * parameters, "one process, float32 and Adam: 16 bytes a parameter")
 
 
 def check_cache_bytes(cache_bytes: Callable) -> None:
@@ -71,7 +73,7 @@ def check_operations_a_token(operations_a_token: Callable) -> None:
         forward = _counted(causal, layers, width, matrices) / length
         got = operations_a_token(parameters, layers, width, (length + 1) / 2, training=False)
         assert_close(got, forward, "a forward pass multiplies and adds once for each parameter, key and value")
-        got = operations_a_token(parameters, layers, width, (length + 1) / 2)
+        got = operations_a_token(matrix=parameters, layers=layers, width=width, context=(length + 1) / 2)
         assert_close(got, 3 * forward, "training is a forward pass and a backward pass of twice the operations")
 
 
@@ -116,7 +118,7 @@ def check_truncated_weights(truncated_weights: Callable) -> None:
 def check_ring_bytes(ring_bytes: Callable) -> None:
     """A ring in slow motion: every process sends one piece a step to its neighbour until all have the sum of all."""
     for processes in (1, 2, 3, 5):
-        size = 60.0
+        size = 61.0
         parts = [[{rank} for _ in range(processes)] for rank in range(processes)]
         sent, everybody = [0.0] * processes, set(range(processes))
         for step in range(2 * (processes - 1)):

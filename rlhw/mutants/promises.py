@@ -238,6 +238,6 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
     | prediction_promises.PROMISES
     | linear_promises.PROMISES
     | regret_promises.PROMISES
-    | scaling_promises.PROMISES
     | groups_promises.PROMISES
+    | scaling_promises.PROMISES
 )

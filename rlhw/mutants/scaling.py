@@ -27,16 +27,24 @@ GLOBAL_MEAN = {
 _NEXT = {"ddp": "zero1", "zero1": "zero2", "zero2": "fsdp", "fsdp": "fsdp"}
 
 STATE_BYTES = {
-    "one stage too far": lambda p, w=1, method="ddp", **sizes: state_bytes(p, w, _NEXT[method], **sizes),
-    "all is shared out": lambda p, w=1, method="ddp", **sizes: state_bytes(p, w, "fsdp", **sizes),
-    "nothing is shared out": lambda p, w=1, method="ddp", **sizes: state_bytes(p, w, "ddp", **sizes),
-    "Adam has one moment": lambda p, w=1, method="ddp", *, weights=4.0, gradients=4.0, moments=8.0: state_bytes(
-        p, w, method, weights=weights, gradients=gradients, moments=moments / 2
+    "one stage too far": lambda parameters, processes=1, method="ddp", **sizes: state_bytes(
+        parameters, processes, _NEXT[method], **sizes
     ),
-    "gradients forgotten": lambda p, w=1, method="ddp", *, weights=4.0, gradients=4.0, moments=8.0: state_bytes(
-        p, w, method, weights=weights, gradients=0.0, moments=moments
+    "all is shared out": lambda parameters, processes=1, method="ddp", **sizes: state_bytes(
+        parameters, processes, "fsdp", **sizes
     ),
-    "of all processes together": lambda p, w=1, method="ddp", **sizes: w * state_bytes(p, w, method, **sizes),
+    "nothing is shared out": lambda parameters, processes=1, method="ddp", **sizes: state_bytes(
+        parameters, processes, "ddp", **sizes
+    ),
+    "Adam has one moment": lambda parameters, processes=1, method="ddp", *, weights=4.0, gradients=4.0, moments=8.0: (
+        state_bytes(parameters, processes, method, weights=weights, gradients=gradients, moments=moments / 2)
+    ),
+    "gradients forgotten": lambda parameters, processes=1, method="ddp", *, weights=4.0, gradients=4.0, moments=8.0: (
+        state_bytes(parameters, processes, method, weights=weights, gradients=0.0, moments=moments)
+    ),
+    "of all processes together": lambda parameters, processes=1, method="ddp", **sizes: (
+        processes * state_bytes(parameters, processes, method, **sizes)
+    ),
 }
 
 CACHE_BYTES = {
@@ -59,20 +67,20 @@ DECODE_FLOOR = {
 }
 
 
-def _operations(matrix=2.0, looked=4.0, backward=3.0):
-    def count(parameters, layers, width, context, *, training=True):
-        return (matrix * parameters + looked * layers * width * context) * (backward if training else 1.0)
+def _operations(multiplied=2.0, looked=4.0, backward=3.0):
+    def count(matrix, layers, width, context, *, training=True):
+        return (multiplied * matrix + looked * layers * width * context) * (backward if training else 1.0)
 
     return count
 
 
 OPERATIONS = {
-    "additions forgotten": _operations(matrix=1.0, looked=2.0),
+    "additions forgotten": _operations(multiplied=1.0, looked=2.0),
     "attention forgotten": _operations(looked=0.0),
     "values not weighed": _operations(looked=2.0),
     "backward as dear as forward": _operations(backward=2.0),
     "with recomputation": _operations(backward=4.0),
-    "layers forgotten": lambda p, layers, *a, **k: operations_a_token(p, 1, *a, **k),
+    "layers forgotten": lambda matrix, layers, width, context, **k: operations_a_token(matrix, 1, width, context, **k),
 }
 
 UTILISATION = {

@@ -13,7 +13,9 @@ NAN, INFINITY = float("nan"), float("inf")
 def refuses_bad_counts(global_mean: Callable) -> None:
     """One count a process, none negative, one answer at least."""
     sums = np.ones((2, 3))
-    refuses("counts", *(lambda n=n: global_mean(sums, np.array(n)) for n in ([1.0], [3.0, -1.0], [0.0, 0.0])))
+    refuses(
+        "counts", *(lambda n=n: global_mean(sums, np.array(n)) for n in ([1.0], [3.0, -1.0], [0.0, 0.0], [NAN, 2.0]))
+    )
     refuses("counts", lambda: global_mean(sums, np.array([1.0, 2.0, 3.0])))
 
 
@@ -33,6 +35,7 @@ def refuses_no_peak(utilisation: Callable) -> None:
     """Neither the seconds nor the peak may be 0."""
     bad = ((0.0, 2.0), (2.0, 0.0), (-1.0, 2.0), (2.0, -1.0))
     refuses("seconds and peak", *(lambda s=s, p=p: utilisation(1.0, s, 1.0, p) for s, p in bad))
+    assert_close(utilisation(1.0, 0.5, 0.1, 0.5), 0.4, "a slow device has a peak too")
 
 
 def refuses_no_number(spacing: Callable) -> None:

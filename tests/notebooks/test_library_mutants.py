@@ -36,6 +36,10 @@ EDITS = {
         ("dpo.py", "beta) - implicit_reward(rejected, ref_rejected", "beta) + implicit_reward(rejected, ref_rejected")
     ],
     "08_how_good.ipynb": [("evaluation.py", "upper**n - lower**n, p", "upper**n - lower, p")],
+    "10_scaling_out.ipynb": [
+        ("scaling.py", "/ total", "/ len(counts)"),
+        ("behavior_cloning.py", "/ mean_answers", "/ len(mask)"),
+    ],
     "b1_bandits.ipynb": [("regret.py", "np.sum(gaps[worse] / divergences[worse])", "np.sum(1 / divergences[worse])")],
     "b2_decision_processes.ipynb": [
         (

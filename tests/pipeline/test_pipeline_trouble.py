@@ -7,6 +7,7 @@ from pathlib import Path
 import datasets
 import pytest
 import torch
+import transformers
 from pipeline_samples import FEW_STEPS, comparisons, texts, write_lines
 from safetensors.torch import load_file
 
@@ -148,6 +149,24 @@ def test_a_data_set_that_is_not_to_be_had_is_found_before_anything_is_trained(
     said = refused(["train", *verb, "--model", "tiny", "--data", "away/gone", "--out", str(tmp_path / "one")], capsys)
     assert GONE[why][1] in said
     assert said.endswith("; or give a .jsonl file of your own.")
+
+
+def test_a_model_that_is_gone_is_found_before_anything_is_written(files, tmp_path, monkeypatch, capsys):
+    """At full scale and in one training; the Hub is played by its library's error."""
+
+    def load(*given, **what):
+        raise OSError("away/gone is not a local folder and is not a valid model identifier")
+
+    monkeypatch.setattr(transformers.AutoConfig, "from_pretrained", load)
+    full = ["run", "--scale", "full", "--device", "cpu", "--texts", files["texts"], "--data", files["data"]]
+    said = refused([*full, "--model", "away/gone", "--out", str(tmp_path / "run")], capsys)
+    assert said == "rlhw: model: 'away/gone' is no folder with a model here, and not to be had from the Hub."
+    train = ["train", "bc", "--model", "away/gone", "--data", files["texts"], "--out", str(tmp_path / "one")]
+    said = refused(train, capsys)
+    assert said.startswith(
+        "rlhw: name_or_path: 'away/gone' is no folder here and not to be had from the Hub: no such model"
+    )
+    assert not list(tmp_path.rglob("step_*"))
 
 
 def test_every_stage_has_a_way_down():
