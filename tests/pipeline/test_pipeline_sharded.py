@@ -85,14 +85,17 @@ def test_a_sharded_training_is_taken_up_again(folders, verb):
         assert max(float((trained[name] - first[name]).abs().max()) for name in first) > 1e-2
 
 
-def test_a_loss_scale_works_on_shards(tmp_path):
-    """Gradients overflow float64 at first: both processes pass over the same steps, and take those of one process to 1e-6."""
-    for name in ("one", "two"):
-        run(str(SCRIPT), str(tmp_path / name), "99", "1023", sharded=name == "two")
+def test_a_loss_scale_works_on_shards(folders, tmp_path):
+    """A power of two changes nothing (1e-6). One at which float64 overflows is halved by both processes at the same steps."""
+    for power in ("20", "1023"):
+        run(str(SCRIPT), str(tmp_path / power), "99", power, sharded=True)
     for verb in VERBS:
-        done = [json.loads((tmp_path / name / verb / "done.json").read_text()) for name in ("one", "two")]
-        assert done[0]["skipped"] == done[1]["skipped"] > 0
-        assert apart(tmp_path / "one" / verb, tmp_path / "two" / verb) < 1e-6
+        small, large = (json.loads((tmp_path / power / verb / "done.json").read_text()) for power in ("20", "1023"))
+        assert small["skipped"] == 0
+        assert apart(tmp_path / "20" / verb, folders["two"] / verb) < 1e-6
+        assert large["skipped"] > 0
+        assert [math.log2(step["loss_scale"]) for step in large["curve"]][-1] == 1023 - large["skipped"]
+        assert large["curve"][0]["grad_norm"] == 0 or verb in ("ppo", "grpo"), "there it is a mean over several updates"
 
 
 def test_the_whole_pipeline_runs_in_shards_in_bf16(tmp_path):
