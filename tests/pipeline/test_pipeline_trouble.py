@@ -60,11 +60,9 @@ ERRORS = {
 
 @pytest.mark.parametrize("kind", ERRORS)
 def test_out_of_memory_is_one_sentence(kind):
-    with pytest.raises(
-        OSError, match=r"^out of memory in clone: turn down --clone.micro-batch; what was finished is kept, and"
-    ):
-        with memory.enough("clone", memory.SMALLER["clone"], AGAIN):
-            raise ERRORS[kind]
+    words = r"^out of memory in clone: turn down --clone.micro-batch; what was finished is kept, and"
+    with pytest.raises(OSError, match=words), memory.enough("clone", memory.SMALLER["clone"], AGAIN):
+        raise ERRORS[kind]
 
 
 def test_a_run_that_was_out_of_memory_goes_on_in_smaller_pieces(tmp_path, monkeypatch, capsys):
