@@ -65,7 +65,7 @@ ARROWS = {
         "off_policy",
         "scaling",
     },
-    "session": {"rlhw", "plots", "exercises", "homework"},
+    "session": {"rlhw", "plots", "exercises", "homework", "pipeline"},
     "repository": {"rlhw"},
     "notebook_rules": {"repository", "exercises", "homework"},
     "nbval_plugin": {"homework"},
