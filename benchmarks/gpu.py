@@ -12,13 +12,14 @@ and nothing is claimed.
 """
 
 import argparse
+import gc
 import hashlib
 import re
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -95,11 +96,11 @@ MODULES = {
         "benchmarks.gpu", "benchmarks.gpu_cost", "benchmarks.gpu_options", "benchmarks.gpu_training", "benchmarks.speed",
         "benchmarks.speed_ours", "benchmarks.speed_setup", "benchmarks.speed_trl", "benchmarks.speed_witnesses",
         "benchmarks.trl_parity", "rlhw.batches", "rlhw.behavior_cloning", "rlhw.dpo", "rlhw.grpo", "rlhw.logprobs", "rlhw.ppo",
-        "rlhw.reward_model", "rlhw.training",
+        "rlhw.reward_model", "rlhw.scaling", "rlhw.training",
     ],
     "gpu_sampling": [
         "benchmarks.gpu", "benchmarks.gpu_cost", "benchmarks.gpu_sampling", "benchmarks.speed_setup", "benchmarks.speed_witnesses",
-        "rlhw.batches", "rlhw.captured", "rlhw.decoding_step", "rlhw.language_model", "rlhw.logprobs",
+        "rlhw.batches", "rlhw.captured", "rlhw.decoding_step", "rlhw.language_model", "rlhw.logprobs", "rlhw.scaling",
     ],
     "gpu_run": ["benchmarks.gpu_run", "rlhw.batches", "rlhw.language_model", "rlhw.logprobs", "rlhw.pipeline", "rlhw.rollouts"],
 }  # fmt: skip
@@ -119,8 +120,11 @@ class Work:
     make: Callable[[], dict]
 
 
-def works(setup: Setup, seeds: Sequence[int], counts: Sequence[int], folder: Path) -> dict[str, Work]:
-    """All of it, the most important first. The minutes are guesses until a run has been made."""
+def works(setup: Setup, seeds: Sequence[int], counts: Sequence[int], folder: Path, run_in: Path) -> dict[str, Work]:
+    """All of it, the most important first. The minutes are guesses until a run has been made.
+
+    folder: for what TRL's trainers write; run_in: for the run of the pipeline.
+    """
     there = setup.device == "cuda"
     train = {
         name: partial(gpu_training.compared, name, setup, seeds, folder) for name in (*gpu_training.COMPARISONS, "ppo")
@@ -128,12 +132,15 @@ def works(setup: Setup, seeds: Sequence[int], counts: Sequence[int], folder: Pat
     found = {
         "copy": Work("gpu_sampling", 0.1, lambda: {"rate": gpu_cost.copy_rate(setup.device, 2**30 if there else 2**20)})
     }
+    found["check"] = Work(
+        "gpu_sampling", 0.2, lambda: gpu_sampling.checked(toy().model(), replace(toy(), device=setup.device))
+    )
     found |= {
         f"sampling_{count}": Work("gpu_sampling", 1.2, partial(gpu_sampling.sampled, count, setup, seeds))
         for count in counts
     }
     found |= {name: Work("gpu", 0.6, train.pop(name)) for name in ("dpo", "reward")}
-    settings = partial(gpu_run.full if there else gpu_run.toy, folder / "run")
+    settings = partial(gpu_run.full if there else gpu_run.toy, run_in)
     found |= {f"run_{name}": Work("gpu_run", 0.3, lambda name=name: gpu_run.stage(settings(), name)) for name in STAGES}
     found |= {name: Work("gpu", 0.5, make) for name, make in train.items()}
     return found | {"options": Work("gpu", 0.4, partial(gpu_options.measured, setup, seeds))}
@@ -150,7 +157,10 @@ def entries(card: str, found: dict[str, dict], device: str) -> dict[str, dict]:
             "bytes that the card copies in a second, read and written", rate / 1e12, unit="TB/s"
         )
         for name, one in found.items():
-            made |= {} if name == "copy" else gpu_sampling.entries(int(name.removeprefix("sampling_")), one, rate)
+            if name == "check":
+                made |= gpu_sampling.check_entries(one)
+            elif name != "copy":
+                made |= gpu_sampling.entries(int(name.removeprefix("sampling_")), one, rate)
         return made
     for name, one in found.items():
         made |= (
@@ -201,6 +211,9 @@ def measure(todo: dict[str, Work], every: dict[str, Work], device: str) -> bool:
 
 
 def _timed(work: Work, start: float) -> dict:
+    # What an earlier step left in a circle of references would count as this one's memory.
+    gc.collect()
+    torch.cuda.empty_cache()
     found = work.make()
     return found | {"seconds_of_all": time.perf_counter() - start}
 
@@ -213,7 +226,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     only = parser.parse_args(arguments).only
     with quiet_folder() as folder, tempfile.TemporaryDirectory() as other:
-        every = works(gpt2_124m(), SEEDS, COUNTS, folder) if there else works(toy(), SEEDS[:1], (8, 16), Path(other))
+        if there:
+            device = torch.cuda.get_device_name()
+            every = works(gpt2_124m(), SEEDS, COUNTS, folder, place_of("gpu_run", device) / "run")
+        else:
+            every = works(toy(), SEEDS[:1], (8, 16), folder, Path(other))
         if unknown := set(only) - set(every) - set(MODULES):
             parser.error(f"--only: {', '.join(sorted(unknown))}; there are {', '.join((*every, *MODULES))}.")
         todo = {name: work for name, work in every.items() if not only or name in only or work.card in only}
@@ -222,7 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for work in todo.values():
                 work.make()
             return 0
-        return 0 if measure(todo, every, torch.cuda.get_device_name()) else 1
+        return 0 if measure(todo, every, device) else 1
 
 
 if __name__ == "__main__":

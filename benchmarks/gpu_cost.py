@@ -1,5 +1,6 @@
 """What the GPU's figures are held against: useful operations of a batch, the card's peak, the rate at which it copies."""
 
+import re
 import time
 
 import torch
@@ -8,17 +9,13 @@ from torch import nn
 from rlhw.batches import Batch
 from rlhw.scaling import operations_a_token
 
-# Dense bf16 operations a second with float32 sums, no sparsity: NVIDIA's data sheets (A100 2021, L4 and L40S 2023, H100 and
-# H200 2024), the SXM part where the name does not say. The first name that is part of the device's counts.
-PEAKS = {
-    "H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989e12, "H200": 989e12, "A100": 312e12, "A10G": 70e12, "A10": 125e12,
-    "L40S": 362e12, "L40": 181e12, "L4": 121e12,
-}  # fmt: skip
+# Dense bf16 operations a second, without sparsity, of the parts whose data sheets NVIDIA gives; patterns of torch's device names.
+PEAKS = {r"H100 80GB": 989e12, r"H100 PCIe": 756e12, r"H200$": 989e12, r"A100": 312e12, r"L4$": 121e12}
 
 
 def peak_of(device: str) -> float | None:
-    """Operations a second of a device by its name; None when no data sheet is listed here."""
-    return next((peak for name, peak in PEAKS.items() if name in device), None)
+    """Operations a second of a device by its name; None when it is not listed here."""
+    return next((peak for name, peak in PEAKS.items() if re.search(name, device)), None)
 
 
 def useful_tokens(batch: Batch) -> int:

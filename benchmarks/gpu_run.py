@@ -4,12 +4,14 @@ Nothing can be learned from random words, and a step takes as long as with real 
 what a stage does once (loading, evaluation, the report) is not. GPT-2 124M has random weights, its tokenizer one token a word.
 """
 
+import gc
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate.state import AcceleratorState
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
@@ -17,8 +19,8 @@ from rlhw.pipeline import run
 from rlhw.pipeline.settings import FULL, STAGES, Settings
 from rlhw.saving import quiet
 
-# Steps of cloning, and rollouts, over those of a full run.
-SHORTER = 50
+# Steps of cloning and rollouts of a full run over those made here; posts, and as many comparisons, that are made up.
+SHORTER, POSTS = 50, 2500
 
 
 def made_up(folder: Path, config: GPT2Config, posts: int, *, prompts: range, answers: range) -> None:
@@ -57,10 +59,10 @@ def made_up(folder: Path, config: GPT2Config, posts: int, *, prompts: range, ans
 def full(folder: Path) -> Settings:
     """`--scale full` as it is, but shorter, on made-up files."""
     config = GPT2Config(bos_token_id=50256, eos_token_id=50256, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0)
-    made_up(folder, config, 2500, prompts=range(320, 513), answers=range(20, 54))
+    made_up(folder, config, POSTS, prompts=range(320, 513), answers=range(20, 54))
     return replace(
         FULL, model=str(folder / "model"), texts=str(folder / "texts.jsonl"), data=str(folder / "data.jsonl"), out=folder / "run",
-        clone=replace(FULL.clone, posts=2000, steps=FULL.clone.steps // SHORTER),
+        clone=replace(FULL.clone, posts=POSTS, steps=FULL.clone.steps // SHORTER),
         ppo=replace(FULL.ppo, rollouts=FULL.ppo.rollouts // SHORTER),
         grpo=replace(FULL.grpo, rollouts=FULL.grpo.rollouts // SHORTER),
         evaluate=replace(FULL.evaluate, posts=32, samples=32, most=32),
@@ -84,8 +86,13 @@ def toy(folder: Path) -> Settings:
 
 
 def stage(settings: Settings, name: str) -> dict:
-    """Seconds and peak of GPU memory in MB of one stage, those before it being done."""
-    there = torch.cuda.is_available()
+    """Seconds and peak of GPU memory in MB of one stage; those before it are done first, where they are not."""
+    there, before = torch.cuda.is_available(), STAGES[: STAGES.index(name)]
+    # TRL's trainers, earlier in this process, have told accelerate other things.
+    AcceleratorState._reset_state(reset_partial_state=True)
+    if before:
+        run(settings, resume=(settings.out / "settings.json").is_file(), until=before[-1])
+    gc.collect()
     if there:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
@@ -111,6 +118,8 @@ def entries(found: dict[str, dict]) -> dict[str, dict]:
         "unit": "min",
     }
     made["shorter"] = {
-        "meaning": "steps of cloning and rollouts of a full run over those made here", "value": float(SHORTER), "unit": "1",
-    }  # fmt: skip
+        "meaning": "steps of cloning and rollouts of a full run over those here",
+        "value": float(SHORTER),
+    }
+    made["comparisons"] = {"meaning": "comparisons gone through once by reward and DPO", "value": float(POSTS)}
     return made

@@ -185,7 +185,8 @@ class Step:
             try:
                 # What autocast has kept was cast before the graph, and what it would keep of the graph's has not run yet.
                 torch.clear_autocast_cache()
-                with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                # The outer block: a capture that fails leaves its own stream in place.
+                with torch.cuda.stream(here), torch.cuda.graph(graph, capture_error_mode="thread_local"):
                     self.out = self._compute()
             except torch.OutOfMemoryError:
                 raise

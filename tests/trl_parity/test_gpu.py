@@ -12,8 +12,9 @@ from benchmarks.gpu import Work
 from benchmarks.speed import disagreements
 from benchmarks.speed_trl import quiet_folder
 from benchmarks.tiny_runs import parts
-from rlhw import cards
+from rlhw import cards, decoding_step
 from rlhw.batches import Batch
+from rlhw.decoding_step import attend
 from rlhw.language_model import generate
 
 TOY = replace(gpu.toy(), bf16=False, first_loss=1e-4, held_out_loss=0.02)
@@ -34,7 +35,7 @@ def test_without_a_gpu_nothing_is_claimed(here, monkeypatch, capsys):
     assert not list(here.iterdir())
     with pytest.raises(SystemExit):
         gpu.main(["--only", "nothing"])
-    assert "there are copy, sampling_8, sampling_16, dpo, reward, run_clone" in capsys.readouterr().err
+    assert "there are copy, check, sampling_8, sampling_16, dpo, reward, run_clone" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -48,7 +49,7 @@ def test_every_step_runs_toy_sized(here, monkeypatch, capsys):
 
 
 def test_the_plan_fits_into_a_device_call(tmp_path):
-    every = gpu.works(gpu.toy(), range(5), gpu.COUNTS, tmp_path)
+    every = gpu.works(gpu.toy(), range(5), gpu.COUNTS, tmp_path, tmp_path)
     assert sum(work.minutes for work in every.values()) <= 13
     assert {work.card for work in every.values()} == set(gpu.MODULES) == set(gpu.TITLES)
 
@@ -76,6 +77,17 @@ def test_sampling_follows_one_law_on_all_sides(monkeypatch):
     assert any("log-probability a token" in fault for fault in gpu_sampling.sampled(48, TOY, range(1))["faults"])
 
 
+def test_the_check_of_captured_steps_finds_what_is_wrong(monkeypatch):
+    found = gpu_sampling.checked(TOY.model(), TOY)
+    assert found["exact"] < 1e-12
+    assert 0 < found["rounded"] < 0.05
+    assert all(entry["met"] for entry in gpu_sampling.check_entries(found).values())
+    assert not any(entry["met"] for entry in gpu_sampling.check_entries({"exact": 1e-8, "rounded": 0.06}).values())
+    monkeypatch.setattr(decoding_step, "attend", lambda query, *rest: attend(2 * query, *rest))
+    with pytest.raises(AssertionError, match="weights changed: none; captured gives other tokens"):
+        gpu_sampling.checked(TOY.model(), TOY)
+
+
 def test_operations_are_those_that_torch_counts():
     model = gpu.random_gpt2(vocab_size=40, n_positions=32, n_embd=8, n_layer=3, n_head=2, attn_implementation="eager")
     p, r = 7, 5
@@ -91,14 +103,11 @@ def test_operations_are_those_that_torch_counts():
 
 
 def test_peaks_by_name():
-    names = {
-        "NVIDIA H100 80GB HBM3": 989e12,
-        "NVIDIA H200": 989e12,
-        "NVIDIA A100-SXM4-40GB": 312e12,
-        "NVIDIA L40S": 362e12,
-    }
+    names = {"NVIDIA H100 80GB HBM3": 989e12, "NVIDIA H100 PCIe": 756e12, "NVIDIA H200": 989e12, "NVIDIA L4": 121e12}
+    names |= {"NVIDIA A100-SXM4-40GB": 312e12}
+    # No bfloat16, or no data sheet looked up.
+    names |= dict.fromkeys(("Tesla T4", "NVIDIA L40S", "NVIDIA H100 NVL", "NVIDIA H200 NVL"))
     assert {name: gpu_cost.peak_of(name) for name in names} == names
-    assert gpu_cost.peak_of("Tesla T4") is None, "it has no bfloat16"
 
 
 def test_rows_by_length_are_the_same_rows_with_less_padding():
@@ -135,7 +144,12 @@ def test_training_entries():
 
 def sampling(captured=900.0):
     rates = {"plain": 300.0, "captured": captured, "dynamic": 100.0, "static_plain": 80.0, "static_compiled": 500.0}
-    found = {name: [rate] * 5 for name, rate in rates.items()} | {"faults": [], "length": [110.0] * 5, "prompt": 100.0}
+    found = {name: [rate] * 5 for name, rate in rates.items()} | {
+        "faults": [],
+        "left_out": {},
+        "length": [110.0] * 5,
+        "prompt": 100.0,
+    }
     return found | {"step_plain": [0.01] * 5, "step_captured": [0.001] * 5, "weights": 2e8, "layers": 12, "width": 768}
 
 
@@ -147,6 +161,19 @@ def test_sampling_entries():
     each, once = 2e8 + 64 * 110 * 36864, 2e8 + (16 * 100 + 64 * 10) * 36864
     assert made["floor_captured_64"]["value"] == pytest.approx(each / 2e12 / 0.001)
     assert made["floor_once_captured_64"]["value"] == pytest.approx(once / 2e12 / 0.001)
+
+
+def test_a_static_setting_that_fails_is_left_out_and_said(monkeypatch):
+    def theirs(setup, data, cache, compiled, steps):
+        if compiled:
+            raise RuntimeError("no compiler here")
+        return gpu_sampling.ours(setup, data, data.model, steps)
+
+    monkeypatch.setattr(gpu_sampling, "theirs", theirs)
+    found = gpu_sampling.sampled(8, TOY, range(1))
+    assert found["left_out"] == {"static_compiled": "RuntimeError: no compiler here"}
+    found |= {name: 5 * values for name, values in found.items() if isinstance(values, list) and len(values) == 1}
+    assert "no compiler here" in gpu_sampling.entries(8, found, 1e9)["over_static_8"]["note"]
 
 
 def test_what_is_kept_is_not_done_again_and_a_card_waits_for_all(here, capsys):
