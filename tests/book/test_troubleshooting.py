@@ -85,7 +85,7 @@ def test_each_sentence_of_ours_stands_in_the_code(words):
     ],
 )
 def test_a_sentence_that_drifted_is_noticed(words, so):
-    assert said_by(words, sources()["rlhw/session.py"]) is so
+    assert said_by(words, sources()["rlhw/pipeline/capability.py"]) is so
 
 
 def quoted(beginning: str) -> re.Pattern[str]:
