@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 from statistics import median
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
-from benchmarks.first_paint import BOOK, chromium, pages
+from benchmarks.first_paint import BOOK, chromium, pages, until
 from benchmarks.house import bounded
 from rlhw import cards
 from tests.browser.serving import Site, served
@@ -45,13 +45,6 @@ WATCH = """() => {
 def with_widgets(book: Path) -> list[str]:
     """The pages on which a widget stands."""
     return [name for name in pages(book) if any(mark in (book / name).read_text(encoding="utf-8") for mark in MARKS)]
-
-
-def until(page: Page, question: str) -> float:
-    """The page's answer, once it has one."""
-    while (answer := page.evaluate(f"{question} ?? null")) is None:
-        page.wait_for_timeout(10)
-    return answer
 
 
 def interactive(browser: Browser, url: str) -> tuple[float, float]:
