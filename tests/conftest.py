@@ -1,5 +1,6 @@
 """What all tests share: the equations plugin, shapes checked at run time, no window for figures, missing tools."""
 
+import gc
 import importlib
 import os
 import shutil
@@ -27,6 +28,17 @@ if found := too_early(sys.modules):
 importlib.import_module("rlhw.tiny_tldr")
 # Every other annotation of rlhw, shapes included, is checked as long as the tests run.
 thinned_shapes.install("rlhw")
+
+
+# Seven thousand tests and the libraries below them are collected once and never die: the garbage collector, which would walk
+# through them again and again, waits until they are there and then leaves them alone.
+gc.disable()
+
+
+def pytest_collection_finish():
+    """What is there now stays to the end."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

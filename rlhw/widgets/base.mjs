@@ -28,8 +28,17 @@ function svg(tag, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
+// A state saved before an option existed has neither its value nor its range: both are then as the option starts.
+// DEFAULTS stands at the end of the module, written by base.py; what it does not name is left alone.
+function complete(model) {
+  for (const [name, value] of Object.entries(DEFAULTS.values)) if (model.get(name) === undefined) model.set(name, value);
+  const ranges = model.get("_ranges") ?? {};
+  if (Object.keys(DEFAULTS.ranges).some((name) => !(name in ranges))) model.set("_ranges", { ...DEFAULTS.ranges, ...ranges });
+}
+
 // One view of one model. `follow(redraw)` runs redraw now and after each change of an option; `end` lets go.
 function open(model, el, title, names) {
+  complete(model);
   el.classList.add("rlhw-widget");
   el.setAttribute("role", "group");
   el.setAttribute("aria-label", title);

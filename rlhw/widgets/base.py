@@ -91,6 +91,14 @@ class Widget(anywidget.AnyWidget):
     _css = (FOLDER / "base.css").read_text(encoding="utf-8")
     _ranges = traitlets.Dict().tag(sync=True)
 
+    def __init_subclass__(cls, **keywords):
+        """Write behind the JavaScript what the options start with, for states saved before one of them existed."""
+        if isinstance(vars(cls).get("_esm"), str):  # traitlets makes a class of each instance, where it is a trait
+            starts = {name: trait.default_value for name, trait in cls._options().items() if trait.metadata.get("sync")}
+            known = json.dumps({"values": starts, "ranges": cls.ranges()}, ensure_ascii=False)
+            cls._esm += f"\nconst DEFAULTS = {known};\n"
+        super().__init_subclass__(**keywords)
+
     def __init__(self, **options):
         for name in options:
             if not self.has_trait(name):
@@ -99,24 +107,27 @@ class Widget(anywidget.AnyWidget):
         super().__init__(**options)
 
     @classmethod
-    def option_names(cls) -> list[str]:
-        """Names of the options, in the order in which the widget's file declares them."""
-        return [
-            name
+    def _options(cls) -> dict[str, traitlets.TraitType]:
+        return {
+            name: trait
             for parent in reversed(cls.__mro__)
             for name, trait in vars(parent).items()
             if isinstance(trait, traitlets.TraitType) and "label" in trait.metadata
-        ]
+        }
+
+    @classmethod
+    def option_names(cls) -> list[str]:
+        """Names of the options, in the order in which the widget's file declares them."""
+        return list(cls._options())
 
     @classmethod
     def ranges(cls) -> dict[str, dict]:
         """For each option shown as sliders: min, max, step and label."""
-        declared = cls.class_traits(range=lambda bounds: bounds is not None)
         return {
-            name: dict(zip(("min", "max", "step"), declared[name].metadata["range"], strict=True))
-            | {"label": declared[name].metadata["label"]}
-            for name in cls.option_names()
-            if name in declared
+            name: dict(zip(("min", "max", "step"), trait.metadata["range"], strict=True))
+            | {"label": trait.metadata["label"]}
+            for name, trait in cls._options().items()
+            if "range" in trait.metadata
         }
 
     @traitlets.default("_ranges")

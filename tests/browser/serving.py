@@ -1,6 +1,7 @@
 """A folder of pages as readers meet it: by http below a path, as GitHub Pages serves a project, and from disk."""
 
 import gzip
+import io
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 # A project's pages stand below its name; an address that begins with a bare slash breaks there, and so it does here.
 PROJECT = "/rlhw/"
+PACKED = {".html", ".css", ".js", ".svg", ".json"}
 
 
 class PagesHandler(SimpleHTTPRequestHandler):
@@ -19,8 +21,8 @@ class PagesHandler(SimpleHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def __init__(self, *arguments, prefix: str, **settings):
-        self.prefix = prefix
+    def __init__(self, *arguments, prefix: str, compressed: bool = False, **settings):
+        self.prefix, self.compressed = prefix, compressed
         super().__init__(*arguments, **settings)
 
     def translate_path(self, path: str) -> str:
@@ -29,6 +31,19 @@ class PagesHandler(SimpleHTTPRequestHandler):
         if not inside.startswith(self.prefix):
             return str(Path(self.directory) / "outside of the site")
         return super().translate_path("/" + inside.removeprefix(self.prefix))
+
+    def send_head(self):
+        """The answer; where `compressed` is set, text files are packed, as GitHub Pages packs them."""
+        file = Path(self.translate_path(self.path))
+        if not (self.compressed and file.suffix in PACKED and file.is_file()):
+            return super().send_head()
+        body = gzip.compress(file.read_bytes(), compresslevel=6)
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(str(file)))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        return io.BytesIO(body)
 
     def send_error(self, code, message=None, explain=None):
         """Answers with the site's own page for what is not there."""
@@ -109,9 +124,9 @@ def compressed_size(path: Path) -> int:
 
 
 @contextmanager
-def served(folder: Path, prefix: str = PROJECT) -> Iterator[Site]:
-    """`folder` by http on a free port of this machine, below `prefix`."""
-    handler = partial(PagesHandler, directory=str(folder), prefix=prefix)
+def served(folder: Path, prefix: str = PROJECT, compressed: bool = False) -> Iterator[Site]:
+    """`folder` by http on a free port of this machine, below `prefix`; as it is, or compressed."""
+    handler = partial(PagesHandler, directory=str(folder), prefix=prefix, compressed=compressed)
     with Server(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()

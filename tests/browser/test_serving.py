@@ -1,5 +1,8 @@
 """The addresses that the page tests use: a file behind each, also below a folder whose name holds a space."""
 
+import gzip
+from urllib.request import urlopen
+
 import pytest
 from serving import on_disk, served
 
@@ -33,3 +36,14 @@ def test_from_disk(folder):
 def test_by_http(folder):
     with served(folder) as site:
         holds(site, folder)
+
+
+def test_compressed(folder):
+    """Less comes over the wire, and the same once unpacked."""
+    text = "<p>here</p>" * 100
+    (folder / "index.html").write_text(text)
+    for compressed in (False, True):
+        with served(folder, compressed=compressed) as site, urlopen(site.url("index.html")) as answer:
+            body = answer.read()
+        assert (len(body) < len(text) / 4) is compressed
+        assert (gzip.decompress(body) if compressed else body) == text.encode()

@@ -114,10 +114,10 @@ def test_no_attack_gains_anything(require):
 
 
 def test_a_handful_gains_nothing(require, tmp_path):
-    """The quick ones, under our grader only, with all honest submissions left out."""
+    """Two quick ones of two kinds, under our grader only, and one honest submission; the slow tests take all."""
     require("bwrap", "student code runs in bubblewrap")
     require("unshare", "the attacks run behind a fence of namespaces")
-    names = ("hook-numpy", "read-environment", "symlink", "network")
+    names = ("hook-numpy", "network")
     chosen = [attack for attack in ATTACKS if attack.name in names]
     honest = [entry for entry in HONEST if entry.name == "partly-hw2-gae"]
     graded = attack_ours.grade(tmp_path / "ours", "hw2", [*chosen, *honest])

@@ -36,6 +36,10 @@ EDITS = {
         ("dpo.py", "beta) - implicit_reward(rejected, ref_rejected", "beta) + implicit_reward(rejected, ref_rejected")
     ],
     "08_how_good.ipynb": [("evaluation.py", "upper**n - lower**n, p", "upper**n - lower, p")],
+    "09_without_a_critic.ipynb": [
+        ("grpo.py", "rewards.mean(-1, keepdim=True)) * k / (k - 1)", "rewards.mean(-1, keepdim=True)) * k / k"),
+        ("dialogue.py", "keep = 1 - error - repair", "keep = 1 - error + repair"),
+    ],
     "b1_bandits.ipynb": [("regret.py", "np.sum(gaps[worse] / divergences[worse])", "np.sum(1 / divergences[worse])")],
     "b2_decision_processes.ipynb": [
         (

@@ -34,7 +34,18 @@ def files(tmp_path_factory) -> dict[str, str]:
 
 def test_full_scale_on_the_cpu_with_files_of_ones_own(files, tmp_path, capsys):
     out = tmp_path / "run"
-    assert cli.main([*FULL, "--texts", files["texts"], "--data", files["data"], "--out", str(out)]) == 0
+    full = [
+        *FULL,
+        "--evaluate.each",
+        "3",
+        "--clone.patience",
+        "1",
+        "--clone.steps",
+        "20",
+        "--clone.measure-every",
+        "10",
+    ]
+    assert cli.main([*full, "--texts", files["texts"], "--data", files["data"], "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "On the CPU a run of this scale takes about" in said
     assert (
@@ -53,11 +64,22 @@ def test_full_scale_on_the_cpu_with_files_of_ones_own(files, tmp_path, capsys):
     train, held_out = (read_jsonl(out / "compare" / f"{name}.jsonl") for name in ("comparisons", "held_out"))
     assert len(train) + len(held_out) == 60
     assert not {one.prompt for one in train} & {one.prompt for one in held_out}
+    done = {
+        stage: json.loads((out / stage / "done.json").read_text(encoding="utf8"))
+        for stage in ("clone", "ppo", "grpo", "dpo")
+    }
+    assert done["clone"]["best_step"] in (10, 20)
+    for stage in ("ppo", "grpo", "dpo"):
+        found = done[stage]["held_out"]
+        assert f"{stage}: on 3 held-out posts reward {found['reward']:.2f}, KL {found['kl']:.2f} nats, J" in said
+        assert found["objective"] == pytest.approx(found["reward"] - 0.05 * found["kl"], abs=1e-6)
     page = (out / "report.html").read_text(encoding="utf8")
+    assert page.count("<dt>reference, ") == 3
+    assert page.count("<dt>ppo, ") == 3
     assert "The reward shown is the learned one" in page
     assert "It agrees with" in page
     capsys.readouterr()
-    assert cli.main([*FULL, "--texts", files["texts"], "--data", files["data"], "--out", str(out), "--resume"]) == 0
+    assert cli.main([*full, "--texts", files["texts"], "--data", files["data"], "--out", str(out), "--resume"]) == 0
     assert (out / "report.html").read_text(encoding="utf8") == page
     assert "data:" not in capsys.readouterr().out, "what is done is not done again"
 

@@ -121,3 +121,61 @@ def test_on_the_cpu_the_small_forum_says_nothing_and_full_scale_something():
     memory.check(replace(FULL, device="cpu", model="tiny"), said.append)
     assert len(said) == 1
     assert re.search(r"^On the CPU a run of this scale takes about \d+\.\d GB of memory", said[0])
+
+
+def test_full_scale_fits_16_gb_by_the_estimate():
+    """No stage is above 13 GB. The controls: whole batches at once, and rollouts of four times as many prompts, are not."""
+    assert max(sum(need) for need in needs(FULL).values()) + memory.FIXED < 13e9
+    for larger in (
+        replace(FULL, reward=replace(FULL.reward, micro_batch=None)),
+        replace(FULL, ppo=replace(FULL.ppo, prompts=96)),
+        replace(FULL, grpo=replace(FULL.grpo, minibatch=None)),
+    ):
+        assert max(sum(need) for need in needs(larger).values()) + memory.FIXED > 16e9
+
+
+def test_answers_of_a_large_model_are_measured_in_smaller_pieces():
+    """Keys and values (float32) and logits of so many answers take 4 GB at most, by hand; the shipped model's are not cut."""
+    assert memory.at_once(Settings(), config_of("tiny")) == 512
+    one = 2 * 12 * 768 * 4 * FULL.context + (2 + 4 + 4) * 50257 * FULL.max_new_tokens
+    found = memory.at_once(FULL, config_of("gpt2"))
+    assert found * one <= 4e9 < (found + 1) * one
+
+
+@pytest.mark.parametrize("verb", ["bc", "reward", "ppo", "dpo", "grpo"])
+def test_one_training_is_estimated_too(verb, monkeypatch, tmp_path, capsys):
+    online = ["--reward", "gold"] if verb in ("ppo", "grpo") else []
+    train = [
+        "train",
+        verb,
+        "--model",
+        "tiny",
+        "--data",
+        "forum",
+        *online,
+        "--device",
+        "cuda",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert cli.main(train) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("rlhw: --device cuda: this run needs a GPU with about ")
+    assert said.rstrip().endswith("or --context.")
+    assert "minibatch" in said or "micro-batch" in said
+    assert "--scale" not in said
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: Card(int(1e9)))
+    assert cli.main(train) == 2
+    assert "the GPU has 1.0 GB, and weights and optimizer alone take" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_may_not_be_enough_is_said(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    said = []
+    for size in (10e9, 16e9):
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device, size=size: Card(int(size)))
+        memory.check(FULL, said.append)
+    assert ["That may not be enough" in sentence for sentence in said] == [True, False]

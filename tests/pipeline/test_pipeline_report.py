@@ -42,14 +42,17 @@ CURVE = {"curve": [{"objective": 1.0, "loss": 0.7}, {"objective": 2.0, "loss": 0
 DONE = {"ppo": CURVE, "grpo": CURVE, "dpo": CURVE}
 
 
-def page(summary: dict = SUMMARY, post: str = "post", answers: tuple = ("a", "b", "c", "d"), **settings: object) -> str:
+def page(
+    summary: dict = SUMMARY, post: str = "post", answers: tuple = ("a", "b", "c", "d"), reference: tuple | None = None,
+    **settings: object,
+) -> str:  # fmt: skip
     """The page of a run of one post, with an answer of each policy."""
     here = Run(replace(Settings(), **settings), Path("nowhere"), Host(PLAIN, torch.device("cpu")), silent, print)
     none = np.zeros((1, 1))
     found = {
         name: Sampled([[text]], none, none, none, none) for name, text in zip(report.POLICIES, answers, strict=True)
     }
-    return report._page(here, summary, DONE, [post], found, [None])
+    return report._page(here, summary, DONE, [post], found, [reference])
 
 
 class Reader(HTMLParser):
@@ -106,6 +109,15 @@ def test_what_people_wrote_is_text(monkeypatch):
     monkeypatch.setattr(jinja2, "Environment", lambda autoescape, **what: environment(autoescape=False, **what))
     with pytest.raises(AssertionError):
         check_inert(page(**written))
+
+
+def test_a_summary_of_people_stands_before_the_answers_with_its_reward():
+    found = check_inert(page(reference=(HOSTILE, -1.234)))
+    assert [text.strip() for text in found.texts["dd"]] == [HOSTILE, "a", "b", "c", "d"]
+    text = page(reference=("mine", -1.234))
+    assert "<dt>reference, -1.23</dt><dd>mine</dd>" in text
+    assert "<dt>dpo, 0.00</dt><dd>d</dd>" in text
+    assert "reference" not in page()
 
 
 def test_an_address_from_outside_is_found():
