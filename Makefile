@@ -23,7 +23,7 @@ test test-slow test-labelstudio attacks notebooks: export OMP_NUM_THREADS := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-slow test-labelstudio attacks lint format notebooks serve bench bench-gpu clean requirements system FORCE
+.PHONY: help book pdf test test-slow test-labelstudio attacks lint format notebooks serve bench bench-gpu clean requirements system FORCE
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,10 @@ book: $(INSTALLED) ## build the book into _build/html (the first time this also 
 	.venv/bin/jupyter-book build . -W -n --keep-going
 	@printf '\nThe book is built. Open this file in a browser:\n  %s\nor run "make serve" and open http://127.0.0.1:%s/\n' \
 		"$(CURDIR)/_build/html/index.html" "$(PORT)"
+
+# Prints the pages that `make book` has built; what has not changed since the last time is not printed anew.
+pdf: $(INSTALLED) ## print the built book into _build/rlhw.pdf (needs Chromium)
+	$(PY) book/_ext/make_pdf.py
 
 # The quick checks stand first; pytest stands last, so that its summary is what is read last.
 test: lint ## everything that must hold before a change is merged (minutes)

@@ -19,6 +19,7 @@ from benchmarks import (
     figures_07,
     figures_08,
     figures_09,
+    figures_10,
     figures_b1,
     figures_b2,
     figures_b3,
@@ -138,6 +139,7 @@ FIGURES = {"workflow": workflow, "two_loops": two_loops, "estimates": estimates,
 FIGURES |= figures_03.FIGURES | figures_04.FIGURES | figures_05.FIGURES | figures_06.FIGURES
 FIGURES |= figures_b4.FIGURES
 FIGURES |= figures_07.FIGURES | figures_08.FIGURES | figures_09.FIGURES | figures_clinic.FIGURES
+FIGURES |= figures_10.FIGURES
 FIGURES |= figures_b1.FIGURES
 FIGURES |= figures_b3.FIGURES
 FIGURES |= figures_b5.FIGURES

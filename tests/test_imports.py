@@ -62,6 +62,7 @@ ARROWS = {
         "worlds",
         "exploration",
         "off_policy",
+        "scaling",
     },
     "session": {"rlhw", "plots", "exercises", "homework"},
     "repository": {"rlhw"},

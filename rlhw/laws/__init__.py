@@ -165,6 +165,17 @@ from rlhw.laws.running_means import (
     check_squared_errors,
 )
 from rlhw.laws.sampling import check_generate, check_invert, check_sampling_law
+from rlhw.laws.scaling import (
+    check_cache_bytes,
+    check_decode_floor,
+    check_global_mean,
+    check_operations_a_token,
+    check_ring_bytes,
+    check_spacing,
+    check_state_bytes,
+    check_truncated_weights,
+    check_utilisation,
+)
 from rlhw.laws.sequences import (
     check_bc_loss,
     check_kl_estimate,

@@ -32,6 +32,7 @@ from rlhw.mutants import (
     regret,
     running_means,
     sampling,
+    scaling,
     sequences,
     temporal_difference,
     trust_region,
@@ -63,6 +64,7 @@ CHAPTERS = (
     exploration,
     control,
     off_policy,
+    scaling,
 )
 LEAST_SHARE = 0.9
 NOT_RUN = (

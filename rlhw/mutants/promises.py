@@ -17,6 +17,7 @@ from rlhw.mutants import (
     model_promises,
     prediction_promises,
     regret_promises,
+    scaling_promises,
     tensor_promises,
 )
 from rlhw.mutants.control_promises import CONTROL_PROMISES
@@ -238,4 +239,5 @@ PROMISES: dict[str, Callable[[Callable], None]] = (
     | linear_promises.PROMISES
     | regret_promises.PROMISES
     | groups_promises.PROMISES
+    | scaling_promises.PROMISES
 )

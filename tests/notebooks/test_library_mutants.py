@@ -40,6 +40,10 @@ EDITS = {
         ("grpo.py", "rewards.mean(-1, keepdim=True)) * k / (k - 1)", "rewards.mean(-1, keepdim=True)) * k / k"),
         ("dialogue.py", "keep = 1 - error - repair", "keep = 1 - error + repair"),
     ],
+    "10_scaling_out.ipynb": [
+        ("scaling.py", "/ total", "/ len(counts)"),
+        ("behavior_cloning.py", "/ mean_answers", "/ len(mask)"),
+    ],
     "b1_bandits.ipynb": [("regret.py", "np.sum(gaps[worse] / divergences[worse])", "np.sum(1 / divergences[worse])")],
     "b2_decision_processes.ipynb": [
         (
