@@ -3,7 +3,7 @@
 Writes the card `first_paint` and prints each figure beside its bound, met or SHORT. The network is Lighthouse's "slow 4G",
 made by Chromium's own throttling: 150 ms before each answer, 1.6 Mbit/s down, 0.75 Mbit/s up, nothing kept from before.
 The processor is not slowed. Pages are those of the last `make book`, sent as `make serve` sends them (uncompressed);
-the slowest is also measured compressed, as GitHub Pages sends it, and under DevTools' harder preset of the same name.
+the slowest is loaded five times, and also compressed, as GitHub Pages sends it, and under DevTools' harder preset of that name.
 """
 
 import shutil
@@ -24,7 +24,7 @@ from tests.browser.serving import Site, served
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "_build/html"
 MOST_SECONDS = 4.0
-LOADS = 3
+LOADS = 5
 PHONE = {"width": 390, "height": 844}
 SHOWN = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 
@@ -103,9 +103,10 @@ def measure(browser: Browser, site: Site) -> dict[str, dict]:
     """The metrics of every page, as `make serve` sends it."""
     paints = {}
     for name in pages(site.folder):
-        paints[name] = typical(browser, site.url(name), SLOW)
+        paints[name] = first_paint(browser, site.url(name), SLOW)
         print(f"{name}: {paints[name].seconds:.2f} s, {paints[name].bytes / 1000:.0f} kB", flush=True)
     worst = max(paints, key=lambda name: paints[name].seconds)
+    paints[worst] = typical(browser, site.url(worst), SLOW)
     times = [paint.seconds for paint in paints.values()]
     slowest = {
         "slowest": within(f"first paint of the slowest page, {worst}", paints[worst].seconds),

@@ -119,6 +119,22 @@ def snowball() -> dict[str, dict]:
     return metrics
 
 
+def repetition() -> dict[str, dict]:
+    """How often a wrong reply is the wrong reply of the turn before, said again: a clone, and one that knows repairs."""
+    metrics, on_track = {}, np.log([1 - ERROR, ERROR / 2, ERROR / 2])
+    for name, when_lost in (("clone", on_track), ("own", on_track[[1, 0, 2]])):
+        every = enumerate_dialogues(np.stack([[on_track, when_lost]] * TURNS))
+        wrong = every.rewards == 0
+        again = wrong[:, 1:] & wrong[:, :-1] & (every.replies[:, 1:] == every.replies[:, :-1])
+        shares = [float(every.chances @ counted.sum(axis=1)) for counted in (again, wrong, ~wrong)]
+        what = f"{TURNS} turns, {name}"
+        metrics[f"again_{name}"] = cards.metric(
+            f"share of wrong replies that repeat the one before, {what}", shares[0] / shares[1]
+        )
+        metrics[f"earned_{name}"] = cards.metric(f"turns on track, {what}", shares[2])
+    return metrics
+
+
 def forgetting() -> dict[str, dict]:
     """Fine-tuning on repairs alone, and on repairs with as many other turns: what a dialogue of six turns earns."""
     metrics = {}
@@ -138,7 +154,7 @@ def forgetting() -> dict[str, dict]:
 def main() -> int:
     """Compute everything, print the enumerated variances beside their formula, and write the card."""
     start = time.perf_counter()
-    metrics = one_group() | weights() | snowball() | blame(2) | blame(8) | forgetting()
+    metrics = one_group() | weights() | snowball() | blame(2) | blame(8) | repetition() | forgetting()
     gaps = [abs(entry["value"] - entry["known"]) for entry in metrics.values() if "known" in entry]
     print(
         f"variance by enumeration against its formula: {max(gaps):.1e}, bound 1e-9: {'met' if max(gaps) < 1e-9 else 'SHORT'}"

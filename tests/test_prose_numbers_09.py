@@ -51,7 +51,6 @@ CLAIMS = [
     ("with a deviation that divides by $K$ it is 0.152", lambda: deviation_with_k(0.1, 4), 0.152, 5e-4),
     ("is 71 degrees away from it", lambda: SLIPS["jackpot_divided"].measure(SLIPS["jackpot_divided"].wrong), 71, 0.5),
     ("to be wrong at a thousandth a token", lambda: -(CHANCES @ RIGHT) / LENGTHS[2], -0.001, 1e-12),
-    ("with probability $0.95^5\\approx 0.77$", lambda: 0.95**5, 0.77, 5e-3),
     ("right on track with probability 0.79", lambda: math.exp(2) / (math.exp(2) + 2), 0.79, 5e-3),
     ("it is $\\frac{1}{2p(1-p)}$", lambda: (1 - 0.3**2 - 0.7**2) / (2 * 0.3 * 0.7), 1.0, 1e-12),
     ("The same 5 % a turn", lambda: expected_lost(0.05, 0.95, 40) / 40, 0.05, 1e-12),
@@ -122,6 +121,14 @@ def test_who_is_to_blame():
     assert "less than half of the noise at $T = 8$, and hardly less at $T = 2$" in text
     assert noise["advantage"] < 0.5 * noise["togo"]
     assert 0.85 < exact("noise_advantage_2") / exact("noise_togo_2") < 1
+
+
+def test_a_clone_repeats_itself():
+    assert "0.95 for going on and 0.025 for each of the others" in text_of(CHAPTER)
+    assert exact("again_clone") > 0.4 > 0.02 > exact("again_own")
+    # What each earns, by the closed form: the clone repairs by chance only.
+    for name, repair in (("clone", 0.025), ("own", 0.95)):
+        assert exact(f"earned_{name}") == pytest.approx(6 - expected_lost(0.05, repair, 6), abs=1e-9)
 
 
 def test_what_is_forgotten():

@@ -1,4 +1,5 @@
-/* Small repairs that need a script: names for the theme's folding arrows, light paper in print, search from disk. */
+/* Small repairs that need a script: names for the theme's folding arrows, light paper in print, search from disk,
+   formulas that leave the page its breath. */
 (function () {
   "use strict";
 
@@ -48,6 +49,24 @@
     });
   }
 
+  // All formulas in one piece would keep a page from answering for a second or two: widgets come first, then a few formulas
+  // at a time. `MathJax.startup.promise` is kept when the last one stands, as it would be without this.
+  function typesetInParts() {
+    var mathjax = window.MathJax;
+    if (!mathjax || !mathjax.startup || !mathjax.startup.promise) { return; }
+    var places = Array.prototype.filter.call(document.querySelectorAll(".math, .output_area"), function (place) {
+      return !place.parentElement.closest(".math, .output_area");
+    });
+    function next() {
+      var part = places.splice(0, 12);
+      if (!part.length) { keepStopsWhereItScrolls(); return null; }
+      return mathjax.typesetPromise(part).then(function () {
+        return new Promise(function (resume) { setTimeout(resume); });
+      }).then(next);
+    }
+    mathjax.startup.promise = Promise.all([mathjax.startup.promise, window.rlhwWidgets]).then(next);
+  }
+
   var beforePrint = null;
   window.addEventListener("beforeprint", function () {
     var folded = Array.prototype.slice.call(document.querySelectorAll("main details:not([open])"));
@@ -68,15 +87,7 @@
     keepStopsWhereItScrolls();
     window.addEventListener("resize", keepStopsWhereItScrolls);
     document.addEventListener("toggle", keepStopsWhereItScrolls, true);
-    if (window.MathJax && window.MathJax.startup && window.MathJax.startup.promise) {
-      window.MathJax.startup.promise.then(keepStopsWhereItScrolls);
-    } else {
-      window.addEventListener("load", function () {
-        if (window.MathJax && window.MathJax.startup && window.MathJax.startup.promise) {
-          window.MathJax.startup.promise.then(keepStopsWhereItScrolls);
-        }
-      });
-    }
+    typesetInParts();
   }
   if (document.readyState === "loading") { document.addEventListener("DOMContentLoaded", start); } else { start(); }
 })();

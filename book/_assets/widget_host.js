@@ -83,6 +83,9 @@
     if (!models.has(id)) models.set(id, start(saved[id]?.state));
     return models.get(id);
   };
-  select("application/vnd.jupyter.widget-view+json").forEach((script) => show(script, shared));
-  select("application/x-rlhw-widget+json").forEach((script) => show(script, start));
+  // Kept until all are drawn, well or ill: page.js has the formulas wait for it.
+  window.rlhwWidgets = Promise.all([
+    ...[...select("application/vnd.jupyter.widget-view+json")].map((script) => show(script, shared)),
+    ...[...select("application/x-rlhw-widget+json")].map((script) => show(script, start)),
+  ]);
 })();

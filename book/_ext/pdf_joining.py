@@ -141,7 +141,7 @@ def add_outline(writer: PdfWriter, printed: list[Printed], places: dict[tuple[Pa
 
 
 def describe(writer: PdfWriter, title: str, author: str, language: str, epoch: int | None) -> None:
-    """Title, author and language; a date only if one is given, so that the same book makes the same file."""
+    """Title, author and language; a date only if one is given: it belongs to the book, not to the hour of its printing."""
     words = {"/Title": title, "/Author": author, "/Producer": "Chromium, pypdf", "/Creator": "make pdf"}
     if epoch is not None:
         date = datetime.fromtimestamp(epoch, UTC).strftime("D:%Y%m%d%H%M%SZ")

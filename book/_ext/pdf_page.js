@@ -9,14 +9,15 @@
     fold.querySelector("summary")?.textContent.trim().startsWith("Solution"));
   if (solutions.length) {
     const end = document.createElement("section");
-    end.className = "printed-solutions";
+    end.dataset.printed = "solutions";
     end.append(Object.assign(document.createElement("h2"), { textContent: "Solutions" }));
     solutions.forEach((fold, index) => {
       const box = fold.closest(".admonition.question");
       const title = box?.querySelector(".admonition-title")?.textContent.replace(/^Exercise: /, "");
       const [here, there] = [`printed-exercise-${index}`, `printed-solution-${index}`];
       const way = (tag, to, text) => {
-        const line = Object.assign(document.createElement(tag), { className: "printed-way" });
+        const line = document.createElement(tag);
+        line.dataset.printed = "way";
         line.append(Object.assign(document.createElement("a"), { href: `#${to}`, textContent: text }));
         return line;
       };
@@ -55,7 +56,7 @@
 
   // Boxes that would leave most of a sheet empty if they were kept whole.
   article.querySelectorAll("div.admonition, div.proof, div.cell_input, div.highlight, table").forEach((box) => {
-    if (box.getBoundingClientRect().height > 420) box.classList.add("long");
+    if (box.getBoundingClientRect().height > 420) box.dataset.long = "";
   });
 
   // Chromium names the places that the page itself links to, and no others.

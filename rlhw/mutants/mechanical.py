@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from itertools import count
+from itertools import chain, count, groupby
+from operator import attrgetter
 from pathlib import Path
 
-SECONDS = 60.0
+SECONDS, PIECE = 60.0, 20  # how long a mutant may run; how many of one law a worker takes at a time
 ARITHMETIC, BITS = {"Add", "Sub", "Mul", "Div", "FloorDiv", "Mod", "Pow"}, {"BitOr", "BitAnd", "BitXor"}
 # VariableReplacer and VariableInserter draw at random; RemoveDecorator finds nothing inside a function of ours.
 NOT_USED = ("VariableReplacer", "VariableInserter", "RemoveDecorator")
@@ -187,26 +188,25 @@ def run(mutants: Iterable[Mutant], seconds: float = SECONDS) -> Iterator[tuple[M
 def run_side_by_side(mutants: Iterable[Mutant], workers: int | None = None) -> list[tuple[Mutant, str]]:
     """`run` with several workers, one a core unless said otherwise; on a screen it tells how many mutants are done.
 
-    The mutants of one law stay together: what the law needs is imported once.
+    Whoever is free takes the next few of a law; the laws with the most mutants come first. The outcomes are in the mutants' order.
     """
-    laws: dict[str, list[Mutant]] = {}
-    for mutant in mutants:
-        laws.setdefault(mutant.law, []).append(mutant)
-    shares: list[list[Mutant]] = [[] for _ in range(workers or os.cpu_count() or 1)]
-    for group in sorted(laws.values(), key=len, reverse=True):
-        min(shares, key=len).extend(group)
-    done, total = count(1), sum(map(len, shares))
+    groups = [list(group) for _, group in groupby(mutants, key=attrgetter("law"))]
+    done, total = count(1), sum(map(len, groups))
+    largest = sorted(groups, key=len, reverse=True)
+    pieces = [group[start : start + PIECE] for group in largest for start in range(0, len(group), PIECE)]
+    waiting = iter(pieces)  # shared: each takes what the others have not taken
 
-    def work(share: list[Mutant]) -> list[tuple[Mutant, str]]:
-        found = []
-        for outcome in run(share):
-            found.append(outcome)
+    def work(_: int) -> dict[int, tuple[Mutant, str]]:
+        found = {}
+        for mutant, outcome in run(chain.from_iterable(waiting)):
+            found[id(mutant)] = mutant, outcome
             if sys.stderr.isatty():
                 print(f"\r{next(done)} of {total} mechanical mutants", end="", file=sys.stderr, flush=True)
         return found
 
-    with ThreadPoolExecutor(len(shares)) as pool:
-        return [outcome for found in pool.map(work, shares) for outcome in found]
+    with ThreadPoolExecutor(workers := workers or os.cpu_count() or 1) as pool:
+        outcomes = {place: outcome for found in pool.map(work, range(workers)) for place, outcome in found.items()}
+    return [outcomes[id(mutant)] for group in groups for mutant in group]
 
 
 def _start() -> tuple:

@@ -22,7 +22,7 @@ class TokenByToken(Widget):
         "dot": "numpy:dot",
     }
     CARD: ClassVar[str] = "token_by_token"
-    _esm = javascript("sums", "token_by_token")
+    _esm = javascript("sums", "next_words", "token_by_token")
 
     post = choice(2, tuple(range(len(EXAMPLES))), "post")
     position = slider(2, 1, max(len(example["steps"]) for example in EXAMPLES), 1, "token t")

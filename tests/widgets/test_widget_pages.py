@@ -345,7 +345,7 @@ EXTREMES = [
 @pytest.mark.parametrize("width", [390, 1000])
 def test_at_the_ends_of_the_ranges_no_text_leaves_its_picture(width, kind, write_page, same_page: Page):
     """All settings of a widget on one page: to load one takes longer than to draw ten."""
-    states = {str(n): {"state": w.page_state()} for n, w in enumerate(EXTREMES) if type(w) is kind}
+    states = {str(n): {"state": w.page_state()} for n, w in enumerate(EXTREMES) if isinstance(w, kind)}
     assert states, "each widget has ends"
     same_page.set_viewport_size({"width": width, "height": 800})
     same_page.goto(write_page(saved_widgets(states, list(states))).as_uri())
