@@ -12,7 +12,8 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 INSTALLED := .venv/installed
 LABEL_STUDIO := .venv-labelstudio/installed
-PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadscope
+# Modules in the order of their names: by default those with few tests, which are the long ones, would all come last.
+PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 # Workers times threads is the number of cores: two processes of two threads each are slower than one.
 # The last digits of a sum depend on the number of threads too, and notebooks are compared with what they printed.

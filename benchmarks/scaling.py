@@ -6,6 +6,7 @@ What each process holds is counted in tensors. Then, in this process: one step i
 with itself under bfloat16; gradients that float16 makes zero; weights that a step does not move. About two minutes.
 """
 
+import argparse
 import copy
 import json
 import subprocess
@@ -19,6 +20,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from benchmarks import scaling_bytes
 from benchmarks.tiny_runs import demonstrations
 from rlhw import cards
 from rlhw.batches import Batch
@@ -88,7 +90,7 @@ def more_than(meaning: str, value: float) -> dict:
 
 def memory(folder: Path) -> dict[str, dict]:
     """Bytes a process, counted, beside the formula."""
-    started(*LAUNCH, "-m", "benchmarks.scaling_bytes", str(folder / "bytes.json"))
+    started(*LAUNCH, "-m", "benchmarks.scaling", "--bytes", str(folder / "bytes.json"))
     counted = json.loads((folder / "bytes.json").read_text(encoding="utf8"))
     parameters = sum(p.numel() for p in load("tiny")[0].parameters())
     metrics = {}
@@ -191,7 +193,15 @@ MEANINGS = {
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--bytes", type=Path, help="as one of several processes: count what it holds, and write this file"
+    )
+    counted = parser.parse_args().bytes
     torch.set_num_threads(1)
+    if counted:
+        scaling_bytes.count(counted)
+        return 0
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as place:
         metrics = processes(Path(place)) | memory(Path(place))

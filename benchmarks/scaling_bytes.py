@@ -1,11 +1,10 @@
-"""What each process holds of the tiny model after a step of Adam: run by `python -m torch.distributed.run`, with a file to write.
+"""What each of several processes holds of the tiny model after a step of Adam; `benchmarks.scaling` starts them.
 
 DDP, ZeRO-1 (torch's ZeroRedundancyOptimizer under DDP) and FSDP (`fully_shard`). The bytes of weights, gradients and the
 optimizer's moments are counted tensor by tensor; the first process writes the most that any process holds.
 """
 
 import json
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -61,7 +60,8 @@ def bytes_here(way: Callable) -> list[int]:
     return [held(parameters), held(p.grad for p in parameters), held(moments)]
 
 
-def main(path: str) -> None:
+def count(path: Path) -> None:
+    """In each process; the first one writes the file."""
     torch.set_num_threads(1)
     dist.init_process_group("gloo")
     found = {}
@@ -73,9 +73,5 @@ def main(path: str) -> None:
         dist.all_gather(everybody, mine)
         found[way.__name__] = np.max([part.tolist() for part in everybody], axis=0).tolist()
     if dist.get_rank() == 0:
-        Path(path).write_text(json.dumps(found), encoding="utf8")
+        path.write_text(json.dumps(found), encoding="utf8")
     dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -41,6 +41,7 @@ CLAIMS = [
     ("texts of 128 tokens at about 50, of 512 at about 13, of 1024 at about 7", lambda: most_tokens(1024), 7, 0.5),
     ("three half rings instead of two, half as much again", lambda: 3 / 2, 1.5, 0),
     ("float16 rounds eight times more finely", lambda: spacing(1.0, 8) / spacing(1.0, 11), 8, 0),
+    ("32,768 tokens a second", lambda: 64 * 512, 32_768, 0),
     ("the exact numbers are 8 and 32", lambda: 8 * 4, 32, 0),
 ]
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ def toy(tmp_path_factory):
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(base_runs, "POOL", 8)
-        patch.setattr(base_runs, "ROLLOUTS", 1)
+        # Not ROLLOUTS: it is the default of an argument, bound when the function was defined.
+        patch.setattr(base_runs, "grpo", partial(base_runs.grpo, rollouts=1))
         seed = base_runs.base(0, settings)
         base_runs.known(seed)
         yield seed

@@ -153,5 +153,5 @@ def paint_early(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict:
     """Register with Sphinx."""
-    app.connect("build-finished", paint_early)
+    app.connect("build-finished", paint_early, priority=900)  # the theme writes a style sheet at that moment, too
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

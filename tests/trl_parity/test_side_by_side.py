@@ -82,10 +82,11 @@ def test_names_in_the_table_are_those_of_trl():
     for title, fields in kinds.items():
         (table,) = re.findall(rf"\| {title} \| TRL's .*\n((?:\|.*\n)+)", text)
         rows = [line.strip("| \n").split(" | ") for line in table.splitlines()[1:]]
-        names = [name for row in rows for name in re.findall(r"`(\w+)(?:=[^`]*)?`", row[1])]
-        assert len(names) >= 5
-        assert [name for name in names if name not in fields] == []
+        found = {}
         for row in rows:
-            for name, stated in re.findall(r"`(\w+)=([^`]*)`", row[2] if len(row) > 2 else ""):
-                assert repr(default(fields[name])) == stated, f"{name} is {default(fields[name])!r}"
-    assert "`num_generation`" not in text
+            names = re.findall(r"`(\w+)`", row[1])
+            stated = re.findall(r"`([^`]*)`", row[2]) if len(row) > 2 else []
+            assert [name for name in names if name not in fields] == []
+            found |= dict(zip(names, stated, strict=True)) if stated else {}
+        assert len(found) >= 5
+        assert found == {name: repr(default(fields[name])) for name in found}
