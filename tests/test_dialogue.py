@@ -144,7 +144,7 @@ def test_the_sum_refuses_what_its_terms_refuse():
 
 
 def test_what_is_no_dialogue_or_too_long_to_list_is_refused():
-    for shape in ((4, 3), (4, 3, 3), (4, 2, 2)):
+    for shape in ((4, 3, 3), (4, 2, 2)):
         with pytest.raises(ValueError, match="logits must have the shape"):
             enumerate_dialogues(np.zeros(shape))
     with pytest.raises(ValueError, match="logits hold 13 turns"):
