@@ -240,6 +240,14 @@ def test_the_weight_is_flat_for_groups_of_two_and_three_and_for_no_larger_ones()
     assert deviations == {0.0, 0.5, 0.58}
 
 
+def test_both_limits_are_upper_bounds_of_the_weight():
+    for p in (0.004, 0.1, 0.37, 0.5, 0.93):
+        for k in (2, 3, 4, 8, 33):
+            weight = groups.scaled_weight(p, k)
+            assert weight < 1 / math.sqrt(p * (1 - p))
+            assert weight < (k - 1) / math.sqrt(k) + 1e-12
+
+
 @pytest.mark.equation("eq-scaled-limits", way="closed form")
 def test_scaled_limits(equation):
     def check(rare, many, objective):
