@@ -14,7 +14,10 @@ Map, chapter by chapter:
                                    ppo_details (each detail of it with a switch)
     7  DPO                         dpo (DPO, IPO, KTO)
     8  How good is it?             evaluation (win rates, best-of-n, what can be attained), overoptimisation (two forms of decline)
-    9  Without a critic            grpo (leave-one-out and group advantages)
+    9  Without a critic            grpo (leave-one-out and group advantages), groups (what K answers are worth, exactly),
+                                   dialogue (turns that can be enumerated)
+   10  Scaling out                 scaling (bytes, operations, gaps between numbers), captured (sampling on a GPU by
+                                   replaying one step), decoding_step (that step: prompts read once, fixed addresses)
 
     B1 Bandits                     bandits, regret (how little of it is possible)
     B2 Markov decision processes   mdp (the model and its simulation), worlds (gridworld, cliff, walk), dynamic_programming

@@ -32,6 +32,7 @@ ARROWS = {
     "logprobs": {"batches"},
     "language_model": {"batches", "logprobs", "saving"},
     "tabular_lm": {"batches", "logprobs"},
+    "captured": {"decoding_step"},
     "rollouts": {"batches", "logprobs", "language_model"},
     "pair_sampling": {"batches", "language_model"},
     "training": {"batches"},
@@ -64,7 +65,7 @@ ARROWS = {
         "off_policy",
         "scaling",
     },
-    "session": {"rlhw", "plots", "exercises", "homework"},
+    "session": {"rlhw", "plots", "exercises", "homework", "pipeline"},
     "repository": {"rlhw"},
     "notebook_rules": {"repository", "exercises", "homework"},
     "nbval_plugin": {"homework"},
@@ -96,7 +97,7 @@ ARROWS = {
 TORCH_MODULES = {
     *("batches", "logprobs", "language_model", "tabular_lm", "rollouts", "behavior_cloning", "reward_model"),
     *("ppo", "dpo", "grpo", "checkpoint", "pipeline", "training", "calibration", "saving", "same_model"),
-    *("pair_sampling", "weighted_update", "ppo_details", "clinic"),
+    *("pair_sampling", "weighted_update", "ppo_details", "clinic", "captured", "decoding_step"),
 }
 HEAVY_MODULES = TORCH_MODULES | {"plots"}
 

@@ -29,6 +29,7 @@ from rlhw.laws.control import (
     check_sarsa,
     check_sarsa_target,
 )
+from rlhw.laws.decoding import check_attend
 from rlhw.laws.dynamic_programming import (
     check_action_values,
     check_bellman_expectation,

@@ -125,7 +125,15 @@ def with_process(on_policy_weights: Callable) -> Callable:
     return dressed
 
 
+def with_pairs(attend: Callable) -> Callable:
+    """Keys and values as pairs, called with each of them by itself."""
+    return as_numpy(
+        lambda query, pk, pv, ak, av, *biases_and_scaling: attend(query, (pk, pv), (ak, av), *biases_and_scaling)
+    )
+
+
 ADAPTERS: dict[str, Callable[[Callable], Callable]] = {
+    "check_attend": with_pairs,
     "check_action_values": with_mdp,
     "check_bellman_expectation": with_mdp,
     "check_bellman_optimality": with_mdp,

@@ -17,6 +17,12 @@ SAMPLES, INTERVAL = f"{EVALUATION}:effective_samples", f"{EVALUATION}:bootstrap_
 CONTROL, OFF_POLICY, EXACT = "rlhw.control", "rlhw.off_policy", "rlhw.exact_episodes"
 
 EXPLAINED = {
+    "does no harm: keys and values have the same axes but the last, and one type.": [
+        "rlhw.decoding_step:attend | b, g, p, _ = prompts[ 1].shape",
+        "rlhw.decoding_step:attend | b, g, p, _ = prompts[ -1].shape",
+        "rlhw.decoding_step:attend | weights = torch.softmax(scores, -1, dtype=torch.promote_types(scores.dtype, torch.float32))"
+        ".to(answers[ 0].dtype)",
+    ],
     "does no harm: numbers of dimensions, of pulls and of tokens, and probabilities, are never negative.": [
         f"{POLICY}:one_number | if np.ndim(baseline) > 0 or callable(baseline) or not np.isfinite(baseline):",
         f"{BANDITS}:ucb | if np.any(counts <= 0):",

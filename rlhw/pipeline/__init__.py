@@ -13,6 +13,7 @@ attained   J*, the frontier, shares
 report     what came of it: report.html and summary.json, with its drawings
 memory     what a run on a GPU needs, and a sentence where it runs out
 precision  float32, bf16, or fp16 with a loss scale
+capability whether torch knows a GPU
 sharded    a part of every model on each of several processes
 early      early stopping on prompts held out
 command    `rlhw run`
@@ -22,8 +23,12 @@ training   `rlhw train bc|reward|ppo|dpo|grpo`
 import json
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from rlhw.pipeline.settings import STAGES, Settings
+
+if TYPE_CHECKING:
+    from rlhw.pipeline.stages import Run
 
 AGAIN = (
     "what was finished is kept, and the same words with --resume go on from there; micro-batches and the settings of stages "
@@ -51,7 +56,7 @@ def run(
         raise ValueError(f"until must be one of {', '.join(STAGES)}; got {until!r}.")
     settings.check()
     # The settings are read before torch is loaded, so that what is wrong with them is said at once.
-    from rlhw.pipeline import memory, report, stages
+    from rlhw.pipeline import memory, stages
     from rlhw.pipeline.folder import finished, open_run, silent, write_whole
     from rlhw.pipeline.host import host, is_main
 
@@ -68,20 +73,29 @@ def run(
         done = finished(place)
         here.wait()
         if done is None:
-            start = time.perf_counter()
-            work = report.write if stage == "report" else getattr(stages, stage)
             shown = silent if progress is None else progress(stage)
-            # Nothing is learned in a report: one process writes it.
-            leaves = stage == "report" and not here.main
-            # Where one process works alone nothing is in shards: a part of a model would wait for the others.
-            ours = here.alone() if stage == "report" else here
-            with memory.enough(stage, memory.SMALLER[stage], AGAIN):
-                done = {} if leaves else work(stages.Run(settings, folder, ours, shown, say))
-            if done.get("skipped"):
-                say(f"{stage}: {done['skipped']} steps were not taken, because a gradient was too large for fp16.")
-            done = {"seconds": time.perf_counter() - start} | done
+            # Nothing is learned in a report: one process writes it, with whole models, for parts would wait for the others.
+            alone = stage == "report"
+            done = _work(
+                stage,
+                stages.Run(settings, folder, here.alone() if alone else here, shown, say),
+                alone and not here.main,
+            )
             if here.main:
                 write_whole(place / "done.json", json.dumps(done))
             here.wait()
         results[stage] = done
     return results
+
+
+def _work(stage: str, here: "Run", leaves: bool) -> dict:
+    """What a stage leaves behind, with its seconds; a process that leaves it to another has nothing to add."""
+    from rlhw.pipeline import memory, report, stages
+
+    start = time.perf_counter()
+    work = report.write if stage == "report" else getattr(stages, stage)
+    with memory.enough(stage, memory.SMALLER[stage], AGAIN):
+        done = {} if leaves else work(here)
+    if done.get("skipped"):
+        here.say(f"{stage}: {done['skipped']} steps were not taken, because a gradient was too large for fp16.")
+    return {"seconds": time.perf_counter() - start} | done

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,13 +10,16 @@ import torch
 from torch import nn
 
 from rlhw.batches import PLAIN, Batch, Engine
+from rlhw.pipeline.capability import capability_advice
 from rlhw.pipeline.precision import NAMES, LossScale, chosen
-from rlhw.session import capability_advice
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from rlhw.pipeline.sharded import Shards
+
+# So long the other processes wait while one writes a report; torch's own ten minutes would end the run.
+PATIENCE = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -138,13 +142,12 @@ def _accelerator(device: str, numbers: str) -> "Accelerator":
     """accelerate's engine. Its own scaler of losses knows prepared optimizers alone, and its own shards are DDP on the CPU: it is
     told of neither, and does what is the same everywhere.
     """
-    from accelerate import Accelerator, GradScalerKwargs
+    from accelerate import Accelerator, GradScalerKwargs, InitProcessGroupKwargs
 
+    handlers = [GradScalerKwargs(enabled=False), InitProcessGroupKwargs(timeout=PATIENCE)]
     told = os.environ.pop("ACCELERATE_USE_FSDP", None)
     try:
-        return Accelerator(
-            cpu=device == "cpu", mixed_precision=NAMES[numbers], kwargs_handlers=[GradScalerKwargs(enabled=False)]
-        )
+        return Accelerator(cpu=device == "cpu", mixed_precision=NAMES[numbers], kwargs_handlers=handlers)
     finally:
         if told is not None:
             os.environ["ACCELERATE_USE_FSDP"] = told

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from rlhw.batches import Batch, shuffled
 from rlhw.behavior_cloning import CloningConfig, evaluate_bc, train_bc
+from rlhw.captured import sampling
 from rlhw.checkpoint import seed_everything
 from rlhw.dpo import DPOConfig, dpo_loss, ipo_loss, kto_pair_loss, reference_logprobs, train_dpo
 from rlhw.grpo import GRPOConfig, group_advantages, rloo_advantages, train_grpo
@@ -131,7 +132,7 @@ def ppo(
     if settings.frozen:
         freeze(policy, settings.frozen)
     # Before the optimizer is made: shards are other parameters.
-    called, critic = _sampled_fast(job.host, job.host.wrap(policy)), job.host.wrap(value)
+    called, critic = _sampled_fast(job, policy, max_new_tokens), job.host.wrap(value)
     own = list(value.head.parameters()) if settings.shared else list(value.parameters())
     groups = [
         {"params": [p for p in policy.parameters() if p.requires_grad], "lr": settings.rate},
@@ -163,7 +164,7 @@ def grpo(
 ) -> dict:  # fmt: skip
     """Group-relative policy optimisation from this policy, for the reward `earned`, on (prompts, mask): no critic."""
     reference = job.host.wrap(copy.deepcopy(policy), learns=False)
-    called = _sampled_fast(job.host, job.host.wrap(policy))
+    called = _sampled_fast(job, policy, max_new_tokens)
     groups = [{"params": policy.parameters(), "lr": settings.rate}]
     optimizer, schedule = _optimizer(job.host, groups, settings.rollouts, warmup=3, floor=0.05)
     config = GRPOConfig(
@@ -221,9 +222,9 @@ def _there(host: Host, pieces: list[Batch]) -> Iterator[Batch]:
     return (piece.to(host.device) for piece in pieces)
 
 
-def _sampled_fast(host: Host, policy: nn.Module) -> nn.Module:
-    """The policy as the rollouts sample from it."""
-    return policy
+def _sampled_fast(job: Job, policy: nn.Module, max_new_tokens: int) -> nn.Module:
+    """The policy as the loops call it: it is sampled from in captured steps where the GPU and the model let it."""
+    return sampling(job.host.wrap(policy), max_new_tokens, print if job.host.main else str)
 
 
 def _save(job: Job, model: nn.Module, tokenizer: Callable) -> None:

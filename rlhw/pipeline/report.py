@@ -42,7 +42,7 @@ def _written(run: Run, reference: nn.Module, tokenizer: Callable) -> dict:
     answers = answered(run, texts, settings.evaluate.answers, settings.seed)
     tokens, mask = (part.to(run.host.device) for part in run.prompts(texts, tokenizer))
     best = best_objective(
-        run.model("grpo")[0], reference, posts.gold() or learned(run), tokens, mask, beta=settings.beta,
+        run.sampler(run.model("grpo")[0]), run.sampler(reference), posts.gold() or learned(run), tokens, mask, beta=settings.beta,
         objective=float(answers["clone"].objectives(settings.beta).mean()), samples=settings.evaluate.samples,
         most=settings.evaluate.most, max_new_tokens=settings.max_new_tokens, eos_id=tokenizer.eos_token_id,
         generator=torch.Generator().manual_seed(settings.seed + 1),
@@ -76,7 +76,7 @@ def answered(run: Run, texts: list[str], k: int, seed: int) -> dict[str, Sampled
     tokens, mask = (part.to(run.host.device) for part in run.prompts(texts, tokenizer))
     return {
         name: sample(
-            run.model(name)[0], reference, judge, score, tokens, mask, tokenizer, k=k,
+            run.sampler(run.model(name)[0]), reference, judge, score, tokens, mask, tokenizer, k=k,
             max_new_tokens=run.settings.max_new_tokens, generator=torch.Generator().manual_seed(seed),
         )
         for name in POLICIES

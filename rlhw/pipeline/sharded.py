@@ -50,9 +50,9 @@ class Shards:
     def __init__(self, device: torch.device, world: int, precision: str) -> None:
         self.device, self.mesh = device, init_device_mesh(device.type, (world,))
         half = HALF[precision]
-        # Gradients are averaged in float32, and what the loops get is float32.
-        self.policy = (
-            MixedPrecisionPolicy() if half is None else MixedPrecisionPolicy(half, torch.float32, torch.float32)
+        # Gradients are averaged in float32. What a loop gets is float32; what one block hands to the next is not.
+        self.inner, self.outer = (
+            MixedPrecisionPolicy(half, half and torch.float32, output) for output in (None, half and torch.float32)
         )
         self.copies: WeakKeyDictionary[nn.Module, nn.Module] = WeakKeyDictionary()
 
@@ -62,11 +62,11 @@ class Shards:
             self.copies[model] = copy.deepcopy(model).cpu()
         model.to(self.device)
         # What a pass gathers is given back at its end, or an optimizer would be handed the whole of it after an evaluation.
-        how = {"mesh": self.mesh, "mp_policy": self.policy, "reshard_after_forward": True}
+        how = {"mesh": self.mesh, "reshard_after_forward": True}
         for stack in [part for part in model.modules() if isinstance(part, nn.ModuleList)]:
             for block in stack:
-                fully_shard(block, **how)
-        return fully_shard(model, **how)
+                fully_shard(block, mp_policy=self.inner, **how)
+        return fully_shard(model, mp_policy=self.outer, **how)
 
     def whole(self, model: nn.Module) -> nn.Module:
         """The copy of a model (or of several, in a ModuleDict), as it is now. All processes must call this together."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rlhw.batches import Batch, answer_texts, collate_prompts
+from rlhw.captured import sampling
 from rlhw.checkpoint import seed_everything
 from rlhw.language_model import generate, load
 from rlhw.pipeline import attained, forum, jobs, sampled
@@ -56,6 +57,10 @@ class Run:
         """The language model that a stage left, and its tokenizer."""
         return load(self.folder / stage / "model", device=self.host.device)
 
+    def sampler(self, model: nn.Module) -> nn.Module:
+        """A model as answers are sampled from it: in captured steps where the GPU and the model let it."""
+        return sampling(model, self.settings.max_new_tokens, self.say)
+
     def held_out_posts(self, tokenizer: Callable) -> list[str]:
         """The posts that policies are measured on."""
         settings = self.settings
@@ -92,7 +97,7 @@ def compare(run: Run) -> dict:
     start = time.perf_counter()
     model, tokenizer = run.model("clone")
     if run.settings.data == SIMULATED:
-        found = _simulated(run, model, tokenizer)
+        found = _simulated(run, run.sampler(model), tokenizer)
     else:
         found, words = read_comparisons(run.settings.data)
         found, left_out = fitting(found, tokenizer, run.settings.context)
@@ -111,14 +116,14 @@ def _halves(found: list[Comparison], seed: int) -> tuple[list[Comparison], list[
     return (found, []) if len({one.prompt for one in found}) < ENOUGH else split_by_prompt(found, 0.1, seed)
 
 
-def _simulated(run: Run, model: nn.Module, tokenizer: Callable) -> list[Comparison]:
+def _simulated(run: Run, sampler: nn.Module, tokenizer: Callable) -> list[Comparison]:
     settings, rng, generator = (run.settings.compare, run.rng("compare"), run.generator("compare"))
     texts, answers = run.world(tokenizer).prompts(settings.prompts, "train", rng), []
     tokens, mask = run.prompts(texts, tokenizer)
     for first in range(0, len(tokens), jobs.CHUNK):
         rows = slice(first, first + jobs.CHUNK)
         batch, _ = generate(
-            model, tokens[rows].to(run.host.device), mask[rows].to(run.host.device), k=settings.answers,
+            sampler, tokens[rows].to(run.host.device), mask[rows].to(run.host.device), k=settings.answers,
             max_new_tokens=run.settings.max_new_tokens, eos_id=tokenizer.eos_token_id, generator=generator,
         )  # fmt: skip
         answers += answer_texts(batch, tokenizer)
@@ -188,7 +193,7 @@ def measured(run: Run, stage: str) -> dict[str, dict]:
     tokens, mask = (part.to(run.host.device) for part in run.prompts(texts, tokenizer))
     with pieces_of(at_once(settings, reference.config)):
         answers = sample(
-            run.model(stage)[0], reference, run.world(tokenizer).gold() or score, score, tokens, mask, tokenizer,
+            run.sampler(run.model(stage)[0]), reference, run.world(tokenizer).gold() or score, score, tokens, mask, tokenizer,
             k=settings.evaluate.answers, max_new_tokens=settings.max_new_tokens,
             generator=torch.Generator().manual_seed(settings.seed),
         )  # fmt: skip

@@ -1,10 +1,11 @@
-"""Four steps of each job, in one process or in shards over several: `python tests/pipeline/sharded_jobs.py FOLDER STEPS`.
+"""Four steps of each job, in one process or in shards over several: `python tests/pipeline/sharded_jobs.py FOLDER STEPS [SCALE]`.
 
 Under `python -m torch.distributed.run` with ACCELERATE_USE_FSDP=true each process holds a part of every model. STEPS: so many
-are taken, and the next call goes on from their checkpoint. All is in float64.
+are taken, and the next call goes on from their checkpoint. SCALE: losses are scaled by this power of two. All is in float64.
 """
 
 import sys
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from rlhw.pipeline import folder as folders
 from rlhw.pipeline import jobs
 from rlhw.pipeline.folder import Job
 from rlhw.pipeline.host import host
+from rlhw.pipeline.precision import LossScale
 from rlhw.pipeline.settings import DPO, GRPO, PPO, Cloning, Reward
 
 STEPS, NEW, BETA = 4, 4, 0.2
@@ -53,8 +55,10 @@ def run(verb: str, job: Job) -> dict:
     return getattr(jobs, verb)(job, policy, tokenizer(), prompts, earned, settings, beta=BETA, max_new_tokens=NEW)
 
 
-def main(out: str, steps: str) -> None:
+def main(out: str, steps: str, scale: str = "") -> None:
     here = host("cpu")
+    if scale:
+        here = replace(here, engine=LossScale(here.engine, first=2.0 ** int(scale)))
     jobs.SAVE_EVERY = 1
     folders.islice = lambda stream, count: islice(stream, min(count, int(steps)))
     for verb in SETTINGS:

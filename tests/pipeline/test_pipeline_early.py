@@ -58,7 +58,7 @@ def test_prompts_are_held_out_whole():
 def test_who_is_held_out_depends_on_the_seed_and_no_more_than_512_are_measured():
     batch = random_batch(200, 1, seed=5, longest_prompt=12)
     assert apart(batch, 0)[1].tolist() == apart(batch, 0)[1].tolist() != apart(batch, 1)[1].tolist()
-    many = batch.rows(torch.arange(200).repeat(100))
+    many = batch.rows(torch.arange(200).repeat(60))
     learned, held = apart(many, 0)
     assert len(held) == MEASURED
     assert not prompts_of(many, learned) & prompts_of(many, held)
@@ -156,7 +156,7 @@ def test_cloning_stops_early_too(tmp_path, monkeypatch):
 
 def test_measurements_fall_on_checkpoints(tmp_path):
     """Every 15 steps is every 20: a resumed training must know the best weights that its checkpoint tells of."""
-    settings = Cloning(steps=40, size=8, rate=1e-3, patience=5, measure_every=15)
+    settings = Cloning(steps=40, size=2, rate=1e-3, patience=5, measure_every=15)
     done = jobs.bc(Job(tmp_path, ALONE, 3), small_gpt2(1), tokenizer(), votes()[0], settings)
     assert [i for i, step in enumerate(done["curve"], 1) if "held_out" in step] == [20, 40]
     record = checkpoint.safe_open(checkpoint.latest(tmp_path), "pt").metadata()["record"]

@@ -1,5 +1,8 @@
 """What a training runs on: every row of a batch on one process, numbers of each step, and a GPU that is not there."""
 
+import os
+
+import accelerate
 import pytest
 import torch
 from hypothesis import given, settings
@@ -8,7 +11,8 @@ from small_models import random_batch, random_wins
 from torch import nn
 
 from rlhw import cli
-from rlhw.batches import PLAIN
+from rlhw.batches import PLAIN, Plain
+from rlhw.pipeline import host as module
 from rlhw.pipeline.host import Host, host, numbers_of
 
 quick = settings(derandomize=True, deadline=None, database=None, max_examples=200)
@@ -103,3 +107,43 @@ def test_a_gpu_that_is_not_there_is_one_line_and_nothing_is_written(command, mon
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match=r"^device: cuda was asked for, and torch finds no GPU here; use --device cpu"):
         host("cuda")
+
+
+@pytest.mark.parametrize("told", [None, "true"])
+def test_accelerate_is_not_told_of_shards_and_the_environment_stays(told, monkeypatch):
+    """A stub of its engine looks at what it would see: its own shards are DDP on the CPU, its scaler forgets our optimizers."""
+    seen = []
+
+    class Engine(Plain):
+        device, process_index, num_processes = torch.device("cpu"), 0, 1
+
+        def __init__(self, **what) -> None:
+            seen.append((os.environ.get("ACCELERATE_USE_FSDP"), what))
+
+    monkeypatch.setattr(accelerate, "Accelerator", Engine)
+    monkeypatch.delenv("ACCELERATE_USE_FSDP", raising=False)
+    if told:
+        monkeypatch.setenv("ACCELERATE_USE_FSDP", told)
+    here = host("cpu", "bf16")
+    assert seen[0][0] is None
+    assert os.environ.get("ACCELERATE_USE_FSDP") == told
+    scaler, group = seen[0][1]["kwargs_handlers"]
+    assert (seen[0][1]["mixed_precision"], scaler.enabled) == ("bf16", False)
+    assert group.timeout.total_seconds() > 6 * 3600, "a report at full scale takes longer than torch's ten minutes"
+    assert here.words == "device: CPU, one process; models are called in bf16."
+    assert here.shards is None, "one process has nothing to share"
+
+
+def test_fp16_gets_a_loss_scale(monkeypatch):
+    class Engine(Plain):
+        device, process_index, num_processes = torch.device("cpu"), 0, 1
+
+        def __init__(self, **what) -> None:
+            assert what["mixed_precision"] == "fp16"
+
+    monkeypatch.setattr(accelerate, "Accelerator", Engine)
+    monkeypatch.setattr(module, "chosen", lambda asked, device: "fp16")
+    here = host("cpu", "fp16")
+    assert here.loss_scale is here.engine
+    assert isinstance(here.engine.engine, Engine)
+    assert here.words == "device: CPU, one process; models are called in fp16 with a loss scale."

@@ -145,15 +145,6 @@ def test_the_benchmark_says_how_it_ended(tmp_path, monkeypatch, capsys, ratio, f
         ]
 
 
-def test_without_a_gpu_nothing_is_claimed(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(cards, "FOLDER", tmp_path)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(gpu, "all_seeds", lambda comparison, setup, seeds, folder: [outcome(3.0) for _ in seeds])
-    assert gpu.main() == 0
-    assert "nothing is claimed" in capsys.readouterr().out
-    assert not list(tmp_path.iterdir())
-
-
 def test_both_sides_run_under_bf16_too(capfd):
     setup = replace(gpu.toy(), steps=1)
     with quiet_folder() as folder:
