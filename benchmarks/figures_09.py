@@ -74,7 +74,6 @@ def snowball() -> Figure:
     assert 23 < clone[-1] < 24
     figure, axes = plt.subplots(figsize=(7.2, 3.8))
     axes.plot(TURNS, bound, color="black", linestyle="--", linewidth=1)
-    axes.plot(TURNS, ERROR * TURNS, color="black", linestyle="--", linewidth=1)
     axes.plot(TURNS, clone, color=plots.COLORS[0])
     axes.plot(TURNS, own, color=plots.COLORS[1])
     axes.text(30, 13.2, "cloned: never saw a repair", color=plots.COLORS[0], fontsize=10)

@@ -80,9 +80,9 @@ def weight_ratio(same_again: bool) -> float:
 
 
 def two_prompts(own: bool) -> float:
-    """Mean variance of one answer, prompts that earn (10, 11) and (0, 1), the better answer at 30 %."""
+    """Mean variance of one answer, prompts that earn (10, 11) and (0, 1), the better answer at 30 %; or with the batch's mean."""
     pairs, values = ((10.0, 11.0), (0.0, 1.0)), (10.3, 0.3)
-    baselines = values if own else values[::-1]
+    baselines = values if own else (sum(values) / 2,) * 2
     return float(
         np.mean([gradient_variance(np.log([0.7, 0.3]), np.array(r), b) for r, b in zip(pairs, baselines, strict=True)])
     )
@@ -149,7 +149,7 @@ SLIPS = {
         weight_ratio, wrong=True, right=False,
     ),
     "other_prompts_baseline": Slip(
-        "variance of one answer, the other prompt's value as baseline (right: the prompt's own)",
+        "variance of one answer, the mean of a large batch of two prompts as baseline (right: the prompt's own value)",
         two_prompts, wrong=False, right=True,
     ),
     "jackpot_divided": Slip(

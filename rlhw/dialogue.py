@@ -14,6 +14,8 @@ from numpy import ndarray
 
 ON_TRACK, LOST = 0, 1
 GO_ON, REPAIR, CHATTER = 0, 1, 2
+# 3^12 dialogues are half a million.
+MOST_TURNS = 12
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,7 @@ def lost_shares(error: float, repair: float, turns: int) -> Float[ndarray, " T"]
     >>> lost_shares(0.1, 0.0, 3).round(3)
     array([0.1  , 0.19 , 0.271])
     """
-    for name, value in (("error", error), ("repair", repair)):
-        if not 0 <= value <= 1:
-            raise ValueError(f"{name} must be a probability; got {value}.")
+    _check_chances(error, repair)
     shares, lost = [], 0.0
     for _ in range(turns):
         lost = (1 - lost) * error + lost * (1 - repair)
@@ -45,17 +45,24 @@ def lost_shares(error: float, repair: float, turns: int) -> Float[ndarray, " T"]
 
 
 def expected_lost(error: float, repair: float, turns: int) -> float:
-    """How many of T turns end lost: (ε/(ε+q)) (T - κ (1 - κ^T)/(1 - κ)) with κ = 1 - ε - q. Equation eq-lost-turns.
+    """How many of T turns end lost: (ε/(ε+q)) (T - φ (1 - φ^T)/(1 - φ)) with φ = 1 - ε - q. Equation eq-lost-turns.
 
-    With q = 1 - ε it is ε T; with q = 0 and small ε T it is near ε T (T + 1)/2. 0 for ε = 0.
+    With q = 1 - ε it is ε T; with q = 0 and small ε T it is near ε T (T + 1)/2. 0 for ε = 0. Raises ValueError as `lost_shares`.
 
     >>> round(expected_lost(0.05, 0.0, 10), 3), round(expected_lost(0.05, 0.95, 10), 3)
     (2.376, 0.5)
     """
+    _check_chances(error, repair)
     if error == 0:
         return 0.0
     keep = 1 - error - repair
     return float(error / (error + repair) * (turns - keep * (1 - keep**turns) / (1 - keep)))
+
+
+def _check_chances(error: float, repair: float) -> None:
+    for name, value in (("error", error), ("repair", repair)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} must be a probability; got {value}.")
 
 
 def replies_law(logits: Float[ndarray, "*S A"]) -> Float[ndarray, "*S A"]:
@@ -67,10 +74,16 @@ def replies_law(logits: Float[ndarray, "*S A"]) -> Float[ndarray, "*S A"]:
 def enumerate_dialogues(logits: Float[ndarray, "T S A"]) -> Dialogues:
     """Every dialogue of a policy that is a row of logits for each turn and state.
 
+    Raises ValueError for logits of another shape than (T, 2, 3), and for more than 12 turns: 3^T dialogues must fit in memory.
+
     >>> every = enumerate_dialogues(np.zeros((2, 2, 3)))
     >>> len(every.chances), round(float(every.chances @ every.rewards.sum(axis=1)), 4)
     (9, 0.6667)
     """
+    if logits.ndim != 3 or logits.shape[1:] != (2, 3):
+        raise ValueError(f"logits must have the shape (turns, 2 states, 3 replies); got {logits.shape}.")
+    if len(logits) > MOST_TURNS:
+        raise ValueError(f"logits hold {len(logits)} turns; more than {MOST_TURNS} are too many to list all dialogues.")
     turns, law = len(logits), replies_law(logits)
     replies = np.array(list(product((GO_ON, REPAIR, CHATTER), repeat=turns)))
     states, chances = np.zeros_like(replies), np.ones(len(replies))

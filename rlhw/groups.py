@@ -58,8 +58,9 @@ def best_group_size(others: float, between: float) -> float:
 def scaled_weight(p: float, k: int) -> float:
     """By how much of ∇p a prompt moves under group advantages with scale, if answers are right with probability p.
 
-    √((K - 1)/K) E[√(m/K (1 - m/K))]/(p (1 - p)) for m right answers of K, the deviation with K - 1. Between 1/√(p(1 - p)), its
-    limit for large K, and (K - 1)/√K, its limit for p near 0. Raises ValueError unless 0 < p < 1. Equation eq-scaled-weight.
+    √((K - 1)/K) E[√(m/K (1 - m/K))]/(p (1 - p)) for m right answers of K, the deviation with K - 1. At most 1/√(p(1 - p)), its
+    limit for large K, and at most (K - 1)/√K, its limit for p near 0. Raises ValueError unless 0 < p < 1.
+    Equation eq-scaled-weight.
 
     >>> round(scaled_weight(0.1, k=4), 3)
     1.464

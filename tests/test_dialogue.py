@@ -134,3 +134,18 @@ def test_no_chances_are_refused():
         lost_shares(1.5, 0.2, 3)
     with pytest.raises(ValueError, match="repair must be a probability"):
         lost_shares(0.5, -0.2, 3)
+
+
+def test_the_sum_refuses_what_its_terms_refuse():
+    with pytest.raises(ValueError, match="error must be a probability"):
+        expected_lost(-0.1, 0.2, 3)
+    with pytest.raises(ValueError, match="repair must be a probability"):
+        expected_lost(0.5, 1.2, 3)
+
+
+def test_what_is_no_dialogue_or_too_long_to_list_is_refused():
+    for shape in ((4, 3, 3), (4, 2, 2)):
+        with pytest.raises(ValueError, match="logits must have the shape"):
+            enumerate_dialogues(np.zeros(shape))
+    with pytest.raises(ValueError, match="logits hold 13 turns"):
+        enumerate_dialogues(np.zeros((13, 2, 3)))

@@ -144,6 +144,23 @@ def test_rloo_variance(equation):
     equation.rejects("others over K", check, lambda own, spread, square, k: (own + (spread + square) / k) / k)
 
 
+def test_rewards_of_zero_and_one_have_little_level_to_take_away():
+    """With one logit at p = 1/2: 0.0625 without a baseline, 0.125 with one other answer, 1/24 with three, 0 with the value."""
+
+    def variance(weigh, k):
+        moments = [0.0, 0.0]
+        for group in product((0.0, 1.0), repeat=k):
+            rewards = np.array(group)
+            update = float((weigh(rewards) * (rewards - 0.5)).mean())
+            moments = [moments[0] + 0.5**k * update, moments[1] + 0.5**k * update**2]
+        return k * (moments[1] - moments[0] ** 2)
+
+    assert abs(variance(lambda r: r, 1) - 0.0625) < 1e-12
+    assert abs(variance(loo, 2) - 0.125) < 1e-12
+    assert abs(variance(loo, 4) - 1 / 24) < 1e-12
+    assert abs(variance(lambda r: r - 0.5, 1)) < 1e-12
+
+
 def two_kinds(k):
     """(own, others, between, one group's variance) where two prompts of three answers, with logits in common, come alike often."""
     logits, tables = np.array([0.4, -0.3, 0.1]), (np.array([1.0, 0.2, -0.5]), np.array([-0.4, 2.0, 0.3]))
@@ -212,6 +229,23 @@ def test_scaled_weight(equation):
     equation.rejects("not divided", check, lambda p, k: math.sqrt((k - 1) / k) * spread(p, k))
     equation.rejects("the limit", check, lambda p, k: 1 / math.sqrt(p * (1 - p)))
     equation.rejects("no weight", check, lambda p, k: 1.0)
+
+
+def test_the_weight_is_flat_for_groups_of_two_and_three_and_for_no_larger_ones():
+    chances = (0.01, 0.2, 0.5, 0.9)
+    for k in (2, 3, 4, 5):
+        weights = [binary_weight(p, k, scaled) for p in chances]
+        assert (np.ptp(weights) < 1e-9) == (k < 4)
+    deviations = {round(float(np.std(group, ddof=1)), 2) for group in product((0, 1), repeat=4)}
+    assert deviations == {0.0, 0.5, 0.58}
+
+
+def test_both_limits_are_upper_bounds_of_the_weight():
+    for p in (0.004, 0.1, 0.37, 0.5, 0.93):
+        for k in (2, 3, 4, 8, 33):
+            weight = groups.scaled_weight(p, k)
+            assert weight < 1 / math.sqrt(p * (1 - p))
+            assert weight < (k - 1) / math.sqrt(k) + 1e-12
 
 
 @pytest.mark.equation("eq-scaled-limits", way="closed form")

@@ -8,16 +8,24 @@ import pytest
 from benchmarks.slips_09 import CHANCES, LENGTHS, RIGHT, SLIPS
 from rlhw import cards
 from rlhw.dialogue import expected_lost
-from rlhw.groups import best_group_size, scaled_weight
+from rlhw.groups import best_group_size, rloo_variance, scaled_weight
+from rlhw.policy_gradient import gradient_variance
 from tests.test_prose_numbers import text_of
 
 CHAPTER = "book/09_without_a_critic.md"
+# Two logits for a right and a wrong answer: their gradient is that of one logit, and its negative.
+RIGHT_OR_WRONG = np.zeros(2), np.array([1.0, 0.0])
 
 
 def one_logit(p: float) -> float:
     """The best K for many prompts with a logit of their own, right with probability p: Var(r) E[g²] + |∇J|² over |∇J|²."""
     spread, score, slope = p * (1 - p), p * (1 - p) ** 2 + (1 - p) * p**2, p * (1 - p)
     return best_group_size(spread * score + slope**2, slope**2)
+
+
+def alone(baseline: float) -> float:
+    """The variance of one answer, right or wrong at p = 1/2, for one logit: half of that for two."""
+    return gradient_variance(*RIGHT_OR_WRONG, baseline) / 2
 
 
 def deviation_with_k(p: float, k: int) -> float:
@@ -32,6 +40,12 @@ CLAIMS = [
         1 + math.sqrt(2),
         1e-12,
     ),
+    ("variance of one answer is 0.0625 without a baseline", lambda: alone(0.0), 0.0625, 1e-12),
+    ("0.125 with one other, 0.042 with three", lambda: 2 * rloo_variance(*RIGHT_OR_WRONG, 2) / 2, 0.125, 1e-12),
+    ("0.125 with one other, 0.042 with three", lambda: 4 * rloo_variance(*RIGHT_OR_WRONG, 4) / 2, 0.042, 5e-4),
+    ("and 0 with the exact $V$", lambda: alone(0.5), 0.0, 1e-12),
+    ("With $K = 4$ the deviation is 0.50 or 0.58", lambda: float(np.std([1, 0, 0, 0], ddof=1)), 0.50, 1e-12),
+    ("With $K = 4$ the deviation is 0.50 or 0.58", lambda: float(np.std([1, 1, 0, 0], ddof=1)), 0.58, 5e-3),
     ("the weight at $p = 0.1$ is 0.132", lambda: 0.09 * scaled_weight(0.1, 4), 0.132, 5e-4),
     ("where the limit says 0.300", lambda: 0.09 / math.sqrt(0.09), 0.300, 1e-12),
     ("with a deviation that divides by $K$ it is 0.152", lambda: deviation_with_k(0.1, 4), 0.152, 5e-4),
@@ -118,7 +132,7 @@ def test_a_clone_repeats_itself():
 
 
 def test_what_is_forgotten():
-    assert "the second turn was mended at the price of the first" in text_of(CHAPTER)
+    assert "the lost turns were mended at the price of the ordinary ones" in text_of(CHAPTER)
     assert exact("repairs_40_repair") > 0.9 > 0.5 > exact("repairs_40_well")
     assert exact("repairs_200") < exact("repairs_40") < exact("repairs_0") < exact("mixed_200")
 

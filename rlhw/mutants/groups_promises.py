@@ -39,10 +39,19 @@ def refuses_no_chances(lost_shares: Callable) -> None:
     assert_close(lost_shares(1.0, 1.0, 2), [1.0, 0.0], "1 is a probability")
 
 
+def refuses_no_chances_added_up(expected_lost: Callable) -> None:
+    """As for the shares; their sum is a number where both are 0, and where both are 1."""
+    refuses("error must", *(lambda e=e: expected_lost(e, 0.5, 2) for e in (-0.1, 1.1, NAN)))
+    refuses("repair must", *(lambda q=q: expected_lost(0.5, q, 2) for q in (-0.1, 1.1, NAN)))
+    assert_close(expected_lost(0.0, 0.0, 2), 0.0, "0 is a probability")
+    assert_close(expected_lost(1.0, 1.0, 2), 1.0, "1 is a probability")
+
+
 PROMISES: dict[str, Callable] = {
     "check_rloo_variance": refuses_one_answer,
     "check_best_group_size": refuses_no_variance,
     "check_scaled_weight": refuses_sure_prompts,
     "check_tied_share": refuses_sure_prompts,
     "check_lost_shares": refuses_no_chances,
+    "check_expected_lost": refuses_no_chances_added_up,
 }
