@@ -81,7 +81,7 @@ def decode_limit() -> Figure:
         axes.plot(texts, tokens, color=color)
         plots.label_line(axes, texts[-1], tokens[-1], f"{length} tokens each", color)
     axes.set(
-        xscale="log", yscale="log", xlabel="texts that are written at once", xlim=(1, 3500), ylim=(0.9, 120),
+        xscale="log", yscale="log", xlabel="texts that are written at once", xlim=(1, 3500), ylim=(0.8, 120),
         ylabel="tokens a reading of the weights",
     )  # fmt: skip
     return figure

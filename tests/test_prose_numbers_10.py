@@ -1,5 +1,6 @@
 """Chapter 10: numbers that its sentences work out in passing, and directions that they read off the cards."""
 
+import inspect
 import math
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 import torch
 
 from rlhw import cards
+from rlhw.batches import PLAIN
+from rlhw.pipeline.precision import LossScale
 from rlhw.scaling import cache_bytes, spacing
 from rlhw.training import warmup_decay
 from tests.test_prose_numbers import text_of
@@ -43,6 +46,18 @@ CLAIMS = [
     ("float16 rounds eight times more finely", lambda: spacing(1.0, 8) / spacing(1.0, 11), 8, 0),
     ("32,768 tokens a second", lambda: 64 * 512, 32_768, 0),
     ("the exact numbers are 8 and 32", lambda: 8 * 4, 32, 0),
+    (
+        "after 2,000 steps without one it is doubled",
+        lambda: inspect.signature(LossScale).parameters["patience"].default,
+        2000,
+        0,
+    ),
+    (
+        "with $2^{16}$, where torch's scaler begins",
+        lambda: LossScale(PLAIN).scale,
+        torch.amp.GradScaler("cpu").get_scale(),
+        0,
+    ),
 ]
 
 

@@ -61,6 +61,11 @@ def at_the_end(parameters, layers, width, texts, prompt, new, rate):
     return _with(new * (2 * parameters + texts * 4 * layers * width * (prompt + new)) / rate, texts, new)
 
 
+def one_token_too_many(parameters, layers, width, texts, prompt, new, rate):
+    length = prompt + (new + 1) / 2
+    return _with(new * (2 * parameters + texts * 4 * layers * width * length) / rate, texts, new)
+
+
 def float32(parameters, layers, width, texts, prompt, new, rate):
     seconds, tokens = floor(parameters, layers, width, texts, prompt, new, rate)
     return 2 * seconds, tokens / 2
@@ -120,6 +125,11 @@ QUESTION = Question(
         ),
         "length at the end": Wrong(
             at_the_end, "You took the full length for every step. At step j only the prompt and j - 1 tokens are there."
+        ),
+        "one token too many": Wrong(
+            one_token_too_many,
+            "A token too many in each step: token j is written from the prompt and the j - 1 tokens before it, so the first step "
+            "reads the prompt alone.",
         ),
         "four bytes": Wrong(float32, "Twice the seconds: you counted 4 bytes a number. 16 bits are 2."),
         "one text": Wrong(

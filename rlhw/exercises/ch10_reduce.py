@@ -54,7 +54,7 @@ def processes(sums, counts):
 
 
 def already_averaged(sums, counts):
-    return np.broadcast_to(sums.sum(0) / counts.sum(), sums.shape) * (counts > 0)[:, None]
+    return np.broadcast_to(sums.sum(0) / counts.sum(), sums.shape)
 
 
 def largest(sums, counts):
@@ -87,7 +87,10 @@ QUESTION = Question(
     minutes=10,
     text=TEXT.strip(),
     stub=STUB.strip(),
-    law="The mean over the processes of what is handed over must be the mean over all answers. Yours differs.",
+    law=(
+        "Each process hands over its own sum over one number, the same for all, so that the mean over the processes is the mean "
+        "over all answers. Yours differs."
+    ),
     expected=expected,
     parts=(
         Part("every process has answers", 3, lambda rng: drawn(rng, False)),

@@ -68,6 +68,17 @@ def test_grpo_runs_on_both_sides(tiny, pairs):
     assert len(set(theirs)) > 1
 
 
+def test_what_trl_does_by_default_with_the_answers_of_vllm():
+    """The page says: above 3 an answer is dropped, not capped."""
+    from trl import GRPOConfig
+
+    text = PAGE.read_text(encoding="utf8")
+    fields = GRPOConfig.__dataclass_fields__
+    assert fields["vllm_importance_sampling_correction"].default is True
+    assert f'its default mode, `"{fields["vllm_importance_sampling_mode"].default}"`, drops' in text
+    assert f"ratio is above {fields['vllm_importance_sampling_clip_max'].default:g} " in text
+
+
 def test_names_in_the_table_are_those_of_trl():
     """Each name in the middle column is a field of the configuration in its heading, and the last column states its default."""
     from dataclasses import MISSING
