@@ -111,7 +111,7 @@ def stems(plan: list[list[str]]) -> list[str]:
 
 
 def test_each_plan_has_its_weeks_and_the_whole_walk_in_order():
-    walk = sorted(path.stem for path in BOOK.glob("0*.md"))
+    walk = sorted(path.stem for path in BOOK.glob("0[1-8]_*.md"))
     assert [len(plan) for plan in plans()] == [4, 6, 12]
     for plan in plans():
         assert [int(week[0]) for week in plan] == list(range(1, len(plan) + 1))
