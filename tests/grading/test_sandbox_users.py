@@ -98,7 +98,7 @@ def test_a_second_user_is_shut_off_from_root_alone(require, tmp_path):
     private = tmp_path / "private"
     for name in ("rlhw", "results", "tests"):
         shutil.copytree(walls.CHECKOUT / name, private / name, ignore=shutil.ignore_patterns("__pycache__"))
-    private.chmod(0o700)
+        (private / name).chmod(0o700)
     said = run(walls.as_seen_by_others(program("second user"), private=private))
     assert said["name"] == "second user"
     assert said["left"] == []

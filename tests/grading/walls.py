@@ -107,7 +107,7 @@ def within(sandbox: Sandbox, facts: dict) -> dict[str, bool]:
 def as_seen_by_others(command: list[str], uid: int = 0, private: Path | None = None) -> list[str]:
     """A command with Python and this checkout where every user reaches them, as `uid`. Root's home is closed to others.
 
-    With `private`, that folder takes the checkout's place: what lies in it is for root alone.
+    With `private`, its folders take the place of the checkout's of the same names. (Not the whole: Python may lie in there.)
     """
     shown: list[str] = []
     for path in dict.fromkeys(map(Path, (sys.base_prefix, sys.prefix, CHECKOUT))):
@@ -117,7 +117,7 @@ def as_seen_by_others(command: list[str], uid: int = 0, private: Path | None = N
             top = str(closed[0] / path.relative_to(closed[0]).parts[0])
             shown += ["--perms", "0755", "--tmpfs", str(closed[0]), "--ro-bind", top, top]
     if private is not None:
-        shown += ["--ro-bind", str(private), str(CHECKOUT)]
+        shown += [part for own in private.iterdir() for part in ("--ro-bind", str(own), str(CHECKOUT / own.name))]
         # Another checkout, which Python's packages point to.
         others = {Path(place, "rlhw") for place in sys.path} - {CHECKOUT / "rlhw"}
         shown += [part for other in others if other.is_dir() for part in ("--tmpfs", str(other))]
