@@ -16,7 +16,7 @@ from rlhw.logprobs import masked_sum, sequence_logprobs
 
 # J* is believed when doubling the samples moves it by less than this share of what there is to gain.
 SETTLED, LEAST_EFFECTIVE = 0.01, 100
-# So many answers go through the models at once.
+# So many answers go through the models at once, where nothing else is said.
 AT_ONCE = 512
 
 
@@ -35,13 +35,14 @@ def best_objective(
     max_new_tokens: int,
     eos_id: int,
     generator: torch.Generator,
+    at_once: int = AT_ONCE,
 ) -> dict:
     """J*, from equally many answers of the policy and of the reference to each prompt, with their exact weights.
 
     `samples` a prompt at first, doubled until J* moves by less than 1 % of J* - `objective` (the reference's own) and the
     median effective number of samples is 100 or more, or `most` are reached. Gives `jstar`, `jstar_se`, `effective`,
     `samples`, `frontier`: (KL, reward) of the best policies at other β, where the samples still say something, and `jstar_of`: J*
-    of each prompt.
+    of each prompt. `at_once` answers go through the models together.
     """
     what = {"max_new_tokens": max_new_tokens, "eos_id": eos_id, "generator": generator}
     rewards, log_weights, before = np.zeros((len(tokens), 0)), np.zeros((len(tokens), 0)), None
@@ -49,7 +50,7 @@ def best_objective(
         # As many again as there are, or the first ones.
         k = max(rewards.shape[1], samples) // 2
         for sampler, other in ((policy, reference), (reference, policy)):
-            found = _weighted(sampler, other, sampler is reference, reward, tokens, mask, k, what)
+            found = _weighted(sampler, other, sampler is reference, reward, tokens, mask, k, at_once, what)
             rewards, log_weights = np.hstack([rewards, found[0]]), np.hstack([log_weights, found[1]])
         jstar, error = attainable(rewards, beta, log_weights)
         effective = float(np.median(effective_samples(rewards, beta, log_weights)))
@@ -64,10 +65,11 @@ def best_objective(
 
 
 def _weighted(
-    sampler: nn.Module, other: nn.Module, is_reference: bool, reward: Callable, tokens: Tensor, mask: Tensor, k: int, what: dict
+    sampler: nn.Module, other: nn.Module, is_reference: bool, reward: Callable, tokens: Tensor, mask: Tensor, k: int,
+    at_once: int, what: dict,
 ) -> np.ndarray:  # fmt: skip
     """Rewards and log π_ref/(½ π_ref + ½ π), "2 B k", of k answers of the sampler to each prompt."""
-    size, pieces = max(1, AT_ONCE // k), []
+    size, pieces = max(1, at_once // k), []
     for first in range(0, len(tokens), size):
         rows = slice(first, first + size)
         batch, logprobs = generate(sampler, tokens[rows], mask[rows], k=k, **what)

@@ -19,7 +19,7 @@ from rlhw.pipeline.forum import Forum
 from rlhw.pipeline.memory import at_once
 from rlhw.pipeline.sampled import Sampled, sample
 from rlhw.pipeline.settings import STAGES
-from rlhw.pipeline.stages import HELD_OUT, Run, learned, pieces_of
+from rlhw.pipeline.stages import HELD_OUT, Run, learned
 from rlhw.pipeline.texts import Texts
 from rlhw.preferences import read_jsonl
 from rlhw.reward_model import RewardModel, score_batches
@@ -31,11 +31,6 @@ SAMPLES = 50
 def write(run: Run) -> dict:
     """Evaluate all policies on held-out posts, and write both files beside the stages."""
     reference, tokenizer = run.model("clone")
-    with pieces_of(at_once(run.settings, reference.config)):
-        return _written(run, reference, tokenizer)
-
-
-def _written(run: Run, reference: nn.Module, tokenizer: Callable) -> dict:
     settings = run.settings
     posts = run.world(tokenizer)
     texts = run.held_out_posts(tokenizer)
@@ -45,7 +40,7 @@ def _written(run: Run, reference: nn.Module, tokenizer: Callable) -> dict:
         run.sampler(run.model("grpo")[0]), run.sampler(reference), posts.gold() or learned(run), tokens, mask, beta=settings.beta,
         objective=float(answers["clone"].objectives(settings.beta).mean()), samples=settings.evaluate.samples,
         most=settings.evaluate.most, max_new_tokens=settings.max_new_tokens, eos_id=tokenizer.eos_token_id,
-        generator=torch.Generator().manual_seed(settings.seed + 1),
+        generator=torch.Generator().manual_seed(settings.seed + 1), at_once=at_once(settings, reference.config),
     )  # fmt: skip
     policies, by_post = compared(run, answers, np.array(best.pop("jstar_of")))
     if isinstance(posts, Forum):
@@ -78,6 +73,7 @@ def answered(run: Run, texts: list[str], k: int, seed: int) -> dict[str, Sampled
         name: sample(
             run.sampler(run.model(name)[0]), reference, judge, score, tokens, mask, tokenizer, k=k,
             max_new_tokens=run.settings.max_new_tokens, generator=torch.Generator().manual_seed(seed),
+            at_once=at_once(run.settings, reference.config),
         )
         for name in POLICIES
     }  # fmt: skip
@@ -124,6 +120,7 @@ def reward_quality(run: Run, clone: nn.Module, tokenizer: Callable) -> dict[str,
         answers = sample(
             clone, clone, posts.gold(), learned(run), tokens, mask, tokenizer, k=4,
             max_new_tokens=run.settings.max_new_tokens, generator=run.generator("reward held out"),
+            at_once=at_once(run.settings, clone.config),
         )  # fmt: skip
         scores, gold = torch.from_numpy(answers.learned), torch.from_numpy(answers.judged)
         found["reward_share"] = forum.share_of_bayes(scores, gold, run.settings.compare.temperature)

@@ -64,9 +64,10 @@ def sample(
     k: int,
     max_new_tokens: int,
     generator: torch.Generator,
+    at_once: int = AT_ONCE,
 ) -> Sampled:
-    """k answers to each post, measured, in pieces that memory holds."""
-    texts, columns, size = [], [], max(1, AT_ONCE // k)
+    """k answers to each post, measured, in pieces of `at_once` answers."""
+    texts, columns, size = [], [], max(1, at_once // k)
     for first in range(0, len(tokens), size):
         rows = slice(first, first + size)
         rollout = collect(

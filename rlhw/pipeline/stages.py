@@ -1,8 +1,7 @@
 """The stages of a run: clone -> compare -> reward -> PPO, GRPO, DPO. Each reads what those before it left in the folder."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from rlhw.batches import Batch, answer_texts, collate_prompts
 from rlhw.captured import sampling
 from rlhw.checkpoint import seed_everything
 from rlhw.language_model import generate, load
-from rlhw.pipeline import attained, forum, jobs, sampled
+from rlhw.pipeline import forum, jobs
 from rlhw.pipeline.data import check_context, fitting, read_comparisons, votes, world
 from rlhw.pipeline.folder import Job, Progress
 from rlhw.pipeline.forum import Forum
@@ -191,29 +190,17 @@ def measured(run: Run, stage: str) -> dict[str, dict]:
     texts = run.held_out_posts(tokenizer)[: settings.evaluate.each]
     score = learned(run)
     tokens, mask = (part.to(run.host.device) for part in run.prompts(texts, tokenizer))
-    with pieces_of(at_once(settings, reference.config)):
-        answers = sample(
-            run.sampler(run.model(stage)[0]), reference, run.world(tokenizer).gold() or score, score, tokens, mask, tokenizer,
-            k=settings.evaluate.answers, max_new_tokens=settings.max_new_tokens,
-            generator=torch.Generator().manual_seed(settings.seed),
-        )  # fmt: skip
+    answers = sample(
+        run.sampler(run.model(stage)[0]), reference, run.world(tokenizer).gold() or score, score, tokens, mask, tokenizer,
+        k=settings.evaluate.answers, max_new_tokens=settings.max_new_tokens,
+        generator=torch.Generator().manual_seed(settings.seed), at_once=at_once(settings, reference.config),
+    )  # fmt: skip
     found = answers.figures(settings.beta)
     run.say(
         f"{stage}: on {len(texts)} held-out posts reward {found['reward']:.2f}, KL {found['kl']:.2f} nats, "
         f"J {found['objective']:.2f} ± {found['standard_error']:.2f}."
     )
     return {"held_out": found}
-
-
-@contextmanager
-def pieces_of(count: int) -> Iterator[None]:
-    """Let so many answers go through the models at once where they are measured, within the block."""
-    before = attained.AT_ONCE
-    attained.AT_ONCE = sampled.AT_ONCE = count
-    try:
-        yield
-    finally:
-        attained.AT_ONCE = sampled.AT_ONCE = before
 
 
 def _new_prompts(run: Run, stage: str, count: int, tokenizer: Callable) -> tuple[Tensor, Tensor]:

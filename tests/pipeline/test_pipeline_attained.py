@@ -56,10 +56,11 @@ def enumerated(policy, reference, score, samples: int) -> tuple[float, float, fl
     )
 
 
-def estimated(policy, reference, score, seed=0, samples=512, most=4096) -> dict:
+def estimated(policy, reference, score, seed=0, samples=512, most=4096, at_once=512) -> dict:
     return best_objective(
         policy, reference, score, PROMPTS, MASK, beta=BETA, objective=enumerated(policy, reference, score, 1)[2],
         samples=samples, most=most, max_new_tokens=STEPS, eos_id=EOS, generator=torch.Generator().manual_seed(seed),
+        at_once=at_once,
     )  # fmt: skip
 
 
@@ -107,12 +108,11 @@ def test_more_samples_are_taken_until_it_is_settled_and_no_more_than_allowed():
     assert np.mean(found["jstar_of"]) == pytest.approx(found["jstar"], abs=1e-12)
 
 
-def test_pieces_do_not_matter(monkeypatch):
+def test_pieces_do_not_matter():
     """Two prompts at a time, then one: the same answers and weights."""
     whole = estimated(table(1), table(0), reward, samples=8, most=16)
     for size in (8, 1):
-        monkeypatch.setattr(attained, "AT_ONCE", size)
-        found = estimated(table(1), table(0), reward, samples=8, most=16)
+        found = estimated(table(1), table(0), reward, samples=8, most=16, at_once=size)
         for name in ("jstar", "jstar_se", "effective", "jstar_of"):
             np.testing.assert_allclose(found[name], whole[name], atol=1e-12)
 

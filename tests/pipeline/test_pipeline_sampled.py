@@ -34,9 +34,10 @@ def posts() -> tuple[torch.Tensor, torch.Tensor]:
     return whole.prompts, whole.prompt_mask
 
 
-def sampled_now(seed: int = 0) -> sampled.Sampled:
+def sampled_now(seed: int = 0, at_once: int = 512) -> sampled.Sampled:
     return sample(
-        *models(), judge, learned, *posts(), tokenizer(), k=K, max_new_tokens=NEW, generator=torch.Generator().manual_seed(seed)
+        *models(), judge, learned, *posts(), tokenizer(), k=K, max_new_tokens=NEW, generator=torch.Generator().manual_seed(seed),
+        at_once=at_once,
     )  # fmt: skip
 
 
@@ -60,12 +61,11 @@ def test_the_objective_is_the_reward_less_beta_times_the_kl():
     assert figures["objective"] == pytest.approx(figures["reward"] - BETA * figures["kl"], abs=1e-9)
 
 
-def test_pieces_do_not_matter(monkeypatch):
+def test_pieces_do_not_matter():
     """Two posts at a time, then one: the same answers, and what is measured on them to 1e-5 (float32)."""
     whole = sampled_now()
     for size in (2 * K, 1):
-        monkeypatch.setattr(sampled, "AT_ONCE", size)
-        found = sampled_now()
+        found = sampled_now(at_once=size)
         assert found.texts == whole.texts
         for name in ("judged", "learned", "log_ratios", "lengths"):
             np.testing.assert_allclose(getattr(found, name), getattr(whole, name), atol=1e-5)
@@ -78,9 +78,8 @@ def test_pieces_that_begin_with_the_same_numbers_are_found(monkeypatch):
     def again(*given, generator, **what):
         return collect(*given, generator=generator.manual_seed(0), **what)
 
-    monkeypatch.setattr(sampled, "AT_ONCE", 2 * K)
     monkeypatch.setattr(sampled, "collect", again)
-    found = sampled_now()
+    found = sampled_now(at_once=2 * K)
     assert found.texts[:2] == whole.texts[:2]
     assert found.texts != whole.texts
 
