@@ -1,14 +1,17 @@
-"""Figures of one GPU: `python -m benchmarks.gpu` writes results/gpu.json, gpu_sampling.json and gpu_run.json. GPT-2 124M, bf16.
+"""Figures of one GPU: `python -m benchmarks.gpu` writes results/gpu.json, gpu_sampling.json, gpu_run.json and gpu_goodhart.json.
+
+GPT-2 124M in bf16, but for the last: chapter 8's curves of over-optimisation on the small forum scaled up, in float32.
 
 The weights are random and so are the tokens, in lengths like those of TL;DR (prompts of 320 to 512, answers of 20 to 53): the
 time of a step does not depend on what they say, and nothing is fetched. Both sides train under bf16 autocast with float32
 weights and sample from bf16 weights; peak memory is CUDA's own count. The conditions of `benchmarks.speed` hold with room for
 bf16, whose numbers have 8 significant bits: first-step losses within 0.05, held-out losses within 5 %; a comparison that breaks
 them is void, and its card is not written.
-The steps stand below in order of importance, with the minutes that an H100 is guessed to take; `--only NAME` takes one, and may
-be given again. What a step found is kept in _build/gpu/ at once: a run that is cut off goes on where it was, and a card is
-written as soon as all its steps are there. Without CUDA the same runs toy-sized on the CPU, nothing is kept, no card is written,
-and nothing is claimed.
+The steps stand below in order of importance, with the minutes that an H100 is guessed to take; `--only NAME` takes one, or a card
+with all its steps, and may be given again. All together take a quarter of an hour: where a call is shorter, give the curves one of
+their own, `--only gpu_goodhart` (five minutes), and the other three cards another. What a step found is kept in _build/gpu/ at
+once, the clones of the curves too: a run that is cut off goes on where it was, and a card is written as soon as all its steps are
+there. Without CUDA the same runs toy-sized on the CPU, nothing is kept, no card is written, and nothing is claimed.
 """
 
 import argparse
@@ -28,7 +31,16 @@ import torch
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from benchmarks import gpu_cost, gpu_options, gpu_run, gpu_sampling, gpu_training
+from benchmarks import (
+    gpu_clones,
+    gpu_cost,
+    gpu_goodhart,
+    gpu_goodhart_card,
+    gpu_options,
+    gpu_run,
+    gpu_sampling,
+    gpu_training,
+)
 from benchmarks.base_runs import kept
 from benchmarks.speed import SEEDS
 from benchmarks.speed_setup import Setup
@@ -102,11 +114,13 @@ MODULES = {
         "benchmarks.gpu", "benchmarks.gpu_cost", "benchmarks.gpu_sampling", "benchmarks.speed_setup", "benchmarks.speed_witnesses",
         "rlhw.batches", "rlhw.captured", "rlhw.decoding_step", "rlhw.language_model", "rlhw.logprobs", "rlhw.scaling",
     ],
+    "gpu_goodhart": gpu_goodhart_card.MODULES,
     "gpu_run": ["benchmarks.gpu_run", "rlhw.batches", "rlhw.language_model", "rlhw.logprobs", "rlhw.pipeline", "rlhw.rollouts"],
 }  # fmt: skip
 TITLES = {
     "gpu": "Training on one {}: GPT-2 124M with random weights, bf16, beside TRL",
     "gpu_sampling": "Sampling on one {}: GPT-2 124M with random weights, bf16, four answers a prompt",
+    "gpu_goodhart": "Gold against learned reward on one {}: the small forum scaled up",
     "gpu_run": "The whole pipeline on one {}, made-up text, loops shortened",
 }
 
@@ -120,10 +134,12 @@ class Work:
     make: Callable[[], dict]
 
 
-def works(setup: Setup, seeds: Sequence[int], counts: Sequence[int], folder: Path, run_in: Path) -> dict[str, Work]:
+def works(
+    setup: Setup, seeds: Sequence[int], counts: Sequence[int], folder: Path, run_in: Path, clones: Path
+) -> dict[str, Work]:
     """All of it, the most important first. The minutes are guesses until a run has been made.
 
-    folder: for what TRL's trainers write; run_in: for the run of the pipeline.
+    folder: for what TRL's trainers write; run_in: for the run of the pipeline; clones: for those of the forum scaled up.
     """
     there = setup.device == "cuda"
     train = {
@@ -143,7 +159,16 @@ def works(setup: Setup, seeds: Sequence[int], counts: Sequence[int], folder: Pat
     settings = partial(gpu_run.full if there else gpu_run.toy, run_in)
     found |= {f"run_{name}": Work("gpu_run", 0.3, lambda name=name: gpu_run.stage(settings(), name)) for name in STAGES}
     found |= {name: Work("gpu", 0.5, make) for name, make in train.items()}
-    return found | {"options": Work("gpu", 0.4, partial(gpu_options.measured, setup, seeds))}
+    found["options"] = Work("gpu", 0.4, partial(gpu_options.measured, setup, seeds))
+    scale = gpu_clones.FULL if there else gpu_clones.TOY
+    found |= {
+        f"goodhart_{name}": Work("gpu_goodhart", 0.4, partial(gpu_goodhart.cloned, scale, name, clones))
+        for name in scale.models
+    }
+    return found | {
+        f"goodhart_seed_{seed}": Work("gpu_goodhart", 0.8, partial(gpu_goodhart.measured, scale, seed, clones))
+        for seed in seeds
+    }
 
 
 def entries(card: str, found: dict[str, dict], device: str) -> dict[str, dict]:
@@ -151,6 +176,8 @@ def entries(card: str, found: dict[str, dict], device: str) -> dict[str, dict]:
     made: dict[str, dict] = {}
     if card == "gpu_run":
         return gpu_run.entries({name.removeprefix("run_"): one for name, one in found.items()})
+    if card == "gpu_goodhart":
+        return gpu_goodhart_card.entries({name.removeprefix("goodhart_"): one for name, one in found.items()})
     if card == "gpu_sampling":
         rate = found["copy"]["rate"]
         made["copy"] = cards.metric(
@@ -228,9 +255,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with quiet_folder() as folder, tempfile.TemporaryDirectory() as other:
         if there:
             device = torch.cuda.get_device_name()
-            every = works(gpt2_124m(), SEEDS, COUNTS, folder, place_of("gpu_run", device) / "run")
+            run_in, clones = place_of("gpu_run", device) / "run", place_of("gpu_goodhart", device) / "clones"
+            every = works(gpt2_124m(), SEEDS, COUNTS, folder, run_in, clones)
         else:
-            every = works(toy(), SEEDS[:1], (8, 16), folder, Path(other))
+            every = works(toy(), SEEDS[:1], (8, 16), folder, Path(other), Path(other) / "clones")
         if unknown := set(only) - set(every) - set(MODULES):
             parser.error(f"--only: {', '.join(sorted(unknown))}; there are {', '.join((*every, *MODULES))}.")
         todo = {name: work for name, work in every.items() if not only or name in only or work.card in only}
