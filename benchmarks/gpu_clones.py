@@ -68,7 +68,7 @@ class Scale:
 
 
 FULL = Scale(
-    models={"small": (128, 3), "medium": (256, 4), "large": (512, 6)}, comparisons={512: 16, 4096: 48, 32768: 192}, read=1500,
+    models={"small": (128, 3), "medium": (256, 4), "large": (512, 6)}, comparisons={512: 16, 4096: 48, 32768: 192}, read=2000,
     clone=300, posts=64, pool=1024, counts=tuple(2**i for i in range(10)), looks=(1, 2, 4, 7, 11, 16, 24, 32), prompts=64,
     per_look=16, jstar=(128, 512), at_once=4096,
 )  # fmt: skip

@@ -8,11 +8,11 @@ as a control, is optimised by best of n up to 512, from 1,024 answers to each of
 
 Expected: an estimate by arithmetic, until it has been measured. Posts have 44 tokens, threads 40, answers 16 in the mean, and the
 largest model's blocks 1.9e7 parameters. A step of reading takes 24 posts with three threads, 3.9e3 tokens at six operations a
-parameter: 6.7e14 in 1,500 steps. A GRPO run takes 32 rollouts of 64 posts and 512 answers, 3.5e5 tokens at 18 operations (2 to
+parameter: 8.9e14 in 2,000 steps. A GRPO run takes 32 rollouts of 64 posts and 512 answers, 3.5e5 tokens at 18 operations (2 to
 sample, 2 of the reference, 2 of the reward, 12 in two updates): 1.2e14, and 3.6e15 in 30 runs. Best of n: 5.2e6 tokens of answers
 in five seeds, sampled once and scored by three large models: 8e14. With the rest 7e15, and about twice that with padding: under
 two minutes at a quarter of what TF32 can do, half of bf16's 989e12. Kernels take longer to be launched: 8 to 14 ms a step of
-training, 0.8 ms a captured token. So a GRPO run takes 5 s, a seed 45 s (8 of them gold, in Python), the three clones 60 s; all of
+training, 0.8 ms a captured token. So a GRPO run takes 5 s, a seed 45 s (8 of them gold, in Python), the three clones 75 s; all of
 it about five minutes. Memory: keys and values are 2 · 6 · 512 floats a token, so 13 GB when 4,096 answers of 125 tokens are scored,
 and 5 GB of answers alone in each of the graphs that are kept: 60 GB at most. Weights, gradients and moments stay below 2 GB.
 """

@@ -11,7 +11,7 @@ import pytest
 import torch
 from replayed import play_graphs
 
-from benchmarks import gpu, gpu_clones, gpu_forum, gpu_goodhart, gpu_goodhart_card, pretrain_tiny
+from benchmarks import base_runs, gpu, gpu_clones, gpu_forum, gpu_goodhart, gpu_goodhart_card, pretrain_tiny
 from benchmarks.base_runs import TAU
 from benchmarks.gpu_clones import TOY, forum, from_scratch
 from benchmarks.gpu_forum import World
@@ -174,10 +174,13 @@ def test_captured_steps_give_the_same_seed(clones, monkeypatch):
     scale = replace(TOY, models={"large": TOY.models["large"]}, comparisons={8: 1}, looks=(2,))
     plain = gpu_goodhart.measured(scale, 0, clones)
     play_graphs(monkeypatch, Step)
-    used = []
-    monkeypatch.setattr(gpu_forum, "sampling", lambda model, longest: used.append(1) or Captured(model, longest))
+    monkeypatch.setattr(gpu_forum, "sampling", Captured)
+    taken, grpo = [], base_runs.grpo
+    monkeypatch.setattr(
+        base_runs, "grpo", lambda *args, **more: taken.append(more["start"].steps) or grpo(*args, **more)
+    )
     played = gpu_goodhart.measured(scale, 0, clones)
-    assert len(used) == 2
+    assert taken == [{}, {}], "a graph cannot be copied"
     assert played["best"] == plain["best"]
     assert played["rl"][GOLD]["kl"] == pytest.approx(plain["rl"][GOLD]["kl"], abs=1e-3)
     assert played["jstar"]["jstar"] == pytest.approx(plain["jstar"]["jstar"], abs=1e-3)
