@@ -162,11 +162,11 @@ def works(
     found["options"] = Work("gpu", 0.4, partial(gpu_options.measured, setup, seeds))
     scale = gpu_clones.FULL if there else gpu_clones.TOY
     found |= {
-        f"goodhart_{name}": Work("gpu_goodhart", 0.4, partial(gpu_goodhart.cloned, scale, name, clones))
+        f"goodhart_{name}": Work("gpu_goodhart", 0.5, partial(gpu_goodhart.cloned, scale, name, clones))
         for name in scale.models
     }
     return found | {
-        f"goodhart_seed_{seed}": Work("gpu_goodhart", 0.8, partial(gpu_goodhart.measured, scale, seed, clones))
+        f"goodhart_seed_{seed}": Work("gpu_goodhart", 0.75, partial(gpu_goodhart.measured, scale, seed, clones))
         for seed in seeds
     }
 

@@ -1,7 +1,8 @@
 """GPT-2s of several sizes for the small forum scaled up: made from scratch, reading posts as the tiny one did, and cloned.
 
-A model of each size reads posts with their writers' edits and clones the teacher. The largest is the policy of `gpu_goodhart`; a
-reward model starts from the clone of its own size. Rates go with one over the width from those of the tiny model.
+A model of each size reads posts with their writers' edits and clones the teacher; the smallest is the shipped tiny one, which has
+read. The largest is the policy of `gpu_goodhart`; a reward model starts from the clone of its own size. Rates go with one over
+the width from those of the tiny model.
 """
 
 import copy
@@ -28,8 +29,8 @@ from rlhw.pipeline.forum import Forum
 from rlhw.saving import quiet, whole_folder
 from rlhw.training import warmup_decay
 
-# Of the tiny model, for which the rates of chapter 8 were found, and the width of its heads.
-TINY, HEAD = 128, 32
+# The shipped model, for which the rates of chapter 8 were found, its width, and that of its heads.
+TINY, WIDTH, HEAD = "tiny", 128, 32
 RATES = {"read": 2e-3, "clone": 2e-3, "reward": 1e-3, "grpo": 6e-4}
 # What is known of a model from before it was cloned, in its folder.
 FACTS = "facts.json"
@@ -37,11 +38,12 @@ FACTS = "facts.json"
 
 @dataclass(frozen=True)
 class Scale:
-    """How large all is. models: (width, blocks) by name, the last one the policy. comparisons: optimizer steps by their number.
+    """How large all is. models: (width, blocks) by name, smallest first, the last one the policy.
 
-    read, clone: batches of threads of edits, and steps of cloning. posts: held out. pool: answers to each of them for best of n,
-    counts: the n. looks: rollouts after which a policy is measured; per_look: answers to a post then. jstar: samples a post at
-    first and at most. at_once: answers that go through a model together.
+    comparisons: optimizer steps by their number. read, clone: batches of threads of edits, and steps of cloning. posts: held out.
+    pool: answers to each of them for best of n, counts: the n. prompts: posts a rollout. looks: rollouts after which a policy is
+    measured; per_look: answers to a post then. jstar: samples a post at first and at most. at_once: answers that go through a model
+    together.
     """
 
     models: dict[str, tuple[int, int]]
@@ -64,17 +66,17 @@ class Scale:
         return list(self.models)[-1]
 
     def rate(self, use: str, name: str) -> float:
-        return RATES[use] * TINY / self.models[name][0]
+        return RATES[use] * WIDTH / self.models[name][0]
 
 
 FULL = Scale(
-    models={"small": (128, 3), "medium": (256, 4), "large": (512, 6)}, comparisons={512: 16, 4096: 48, 32768: 192}, read=2000,
+    models={"tiny": (128, 3), "medium": (256, 4), "large": (512, 6)}, comparisons={512: 16, 4096: 48, 32768: 192}, read=2000,
     clone=300, posts=64, pool=1024, counts=tuple(2**i for i in range(10)), looks=(1, 2, 4, 7, 11, 16, 24, 32), prompts=64,
     per_look=16, jstar=(128, 512), at_once=4096,
 )  # fmt: skip
 # The same code in seconds on the CPU.
 TOY = Scale(
-    models={"small": (32, 1), "medium": (32, 2), "large": (64, 1)}, comparisons={8: 1, 16: 1, 32: 2}, read=2, clone=2, posts=3,
+    models={"tiny": (128, 3), "medium": (32, 2), "large": (64, 1)}, comparisons={8: 1, 16: 1, 32: 2}, read=2, clone=2, posts=3,
     pool=8, counts=(1, 2, 4), looks=(1, 2), prompts=2, per_look=2, jstar=(4, 8), at_once=32, max_new_tokens=6, device="cpu",
 )  # fmt: skip
 
@@ -108,14 +110,14 @@ def from_scratch(width: int, blocks: int, tokenizer: Callable) -> GPT2LMHeadMode
         for block in model.transformer.h:
             queries, keys, _ = block.attn.c_attn.weight.split(width, dim=1)
             # A query's spread does not depend on the width: its input has `width` entries of size 1.
-            keys[:, :half] = queries[:, :half].normal_(std=0.08 * (TINY / width) ** 0.5)
+            keys[:, :half] = queries[:, :half].normal_(std=0.08 * (WIDTH / width) ** 0.5)
     return model
 
 
 @functools.cache
 def forum() -> Forum:
     """The forum, with the tokenizer of the tiny model."""
-    return Forum(load("tiny")[1], SETTINGS.context)
+    return Forum(load(TINY)[1], SETTINGS.context)
 
 
 @functools.cache
@@ -150,9 +152,11 @@ def clone(scale: Scale, name: str, folder: Path) -> nn.Module:
     place, device = folder / name, scale.device
     if not place.is_dir():
         torch.manual_seed(0)
-        model = from_scratch(*scale.models[name], forum().tokenizer).to(device)
+        model = load(TINY)[0] if name == TINY else from_scratch(*scale.models[name], forum().tokenizer)
+        model = model.to(device)
         with fast_matrices(device):
-            learn(model, threads(scale.read), scale.read, scale.rate("read", name), device)
+            if name != TINY:
+                learn(model, threads(scale.read), scale.read, scale.rate("read", name), device)
             facts = {"answered": answered(model)}
             data = demonstrations(20 * scale.clone)
             learn(model, shuffled(data, min(36, len(data.prompts)), 0), scale.clone, scale.rate("clone", name), device)

@@ -1,20 +1,22 @@
 """Gold against learned reward on the small forum scaled up: chapter 8's curves with 40 times the policy and 8 times the votes.
 
 The policy is a GPT-2 of width 512 with 6 blocks, 19 million parameters in them. Its reward models see 512, 4,096 or 32,768
-comparisons; with the most of them there are also reward models of width 256 and 128 (3.2 and 0.6 million). Each, and gold itself
-as a control, is optimised by best of n up to 512, from 1,024 answers to each of 64 held-out posts, and by GRPO at the price 0.02:
-32 rollouts of 512 answers, two updates each. Known beside it: gold itself, log n - (n - 1)/n, and J* at the price 0.25
-(`best_objective`). Five seeds. Float32, matrices in TF32: such models wait for Python, and 16 bits would gain little.
+comparisons; with the most of them there are also reward models of width 256 and of the shipped tiny model's size (3.2 and 0.4
+million). Each, and gold itself as a control, is optimised by best of n up to 512, from 1,024 answers to each of 64 held-out posts,
+and by GRPO at the price 0.02: 32 rollouts of 512 answers, two updates each. Known beside it: gold itself, log n - (n - 1)/n, and
+J* at the price 0.25 (`best_objective`). Five seeds. Float32, matrices in TF32: such models wait for Python, and 16 bits would
+gain little.
 
 Expected: an estimate by arithmetic, until it has been measured. Posts have 44 tokens, threads 40, answers 16 in the mean, and the
 largest model's blocks 1.9e7 parameters. A step of reading takes 24 posts with three threads, 3.9e3 tokens at six operations a
 parameter: 8.9e14 in 2,000 steps. A GRPO run takes 32 rollouts of 64 posts and 512 answers, 3.5e5 tokens at 18 operations (2 to
 sample, 2 of the reference, 2 of the reward, 12 in two updates): 1.2e14, and 3.6e15 in 30 runs. Best of n: 5.2e6 tokens of answers
 in five seeds, sampled once and scored by three large models: 8e14. With the rest 7e15, and about twice that with padding: under
-two minutes at a quarter of what TF32 can do, half of bf16's 989e12. Kernels take longer to be launched: 8 to 14 ms a step of
-training, 0.8 ms a captured token. So a GRPO run takes 5 s, a seed 45 s (8 of them gold, in Python), the three clones 75 s; all of
-it about five minutes. Memory: keys and values are 2 · 6 · 512 floats a token, so 13 GB when 4,096 answers of 125 tokens are scored,
-and 5 GB of answers alone in each of the graphs that are kept: 60 GB at most. Weights, gradients and moments stay below 2 GB.
+two minutes at a quarter of what TF32 can do, half of bf16's 989e12. Python takes longer: 14 to 18 ms a step of training on the CPU
+that this was written on, and 1 ms a captured token is guessed. So a GRPO run takes 4 s, a seed 45 s (10 of them gold, 50 µs an
+answer), the three clones 90 s; all of it about five minutes. Memory: keys and values are 2 · 6 · 512 floats a token, so 13 GB when
+4,096 answers of 125 tokens are scored, and 5 GB of answers alone in each of the graphs that are kept: 60 GB at most. Weights,
+gradients and moments stay below 2 GB.
 """
 
 import json

@@ -65,6 +65,9 @@ def test_a_clone_is_made_once(clones, monkeypatch, tmp_path):
     assert found["parameters"] == 2 * (12 * 32**2 + 13 * 32)
     assert 0 <= found["answered"] <= 1
     assert found["cloning_gap"] > 0
+    shipped = gpu_goodhart.cloned(TOY, "tiny", clones)
+    assert shipped["answered"] > 0.99, "it has read already"
+    assert shipped["parameters"] == 3 * (8 * 128**2 + 11 * 128), "its inner width is twice the width, not four times"
     with pytest.raises(pytest.fail.Exception, match="made again"):
         gpu_clones.clone(TOY, "medium", tmp_path)
     assert not list(tmp_path.iterdir()), "there whole or not at all"
@@ -72,7 +75,7 @@ def test_a_clone_is_made_once(clones, monkeypatch, tmp_path):
 
 def test_rates_go_with_one_over_the_width():
     assert gpu_clones.FULL.policy == "large"
-    assert gpu_clones.FULL.rate("read", "small") == 2e-3
+    assert gpu_clones.FULL.rate("read", "tiny") == 2e-3
     assert gpu_clones.FULL.rate("grpo", "large") == pytest.approx(6e-4 / 4)
 
 
@@ -201,7 +204,7 @@ def made_up(**changes):
     """Five seeds and three clones as they are kept; `changes` puts other curves in the place of one reward's."""
     curves = {"512": curve([0.0, 0.5, -1.0]), "4096": curve([0.0, 0.8, 0.4]), "32768": curve([0.0, 1.0, 1.6])}
     curves |= {
-        "small": curve([0.0, 0.7, 0.6]),
+        "tiny": curve([0.0, 0.7, 0.6]),
         "medium": curve([0.0, 0.9, 1.2]),
         GOLD: curve([0.0, 1.5, 2.0]),
     } | changes
@@ -215,7 +218,7 @@ def made_up(**changes):
     }
     run |= {"jstar": {"jstar": 2.5, "effective": 150.0}}
     clone = {"answered": 0.97, "parameters": 1e6, "cloning_share": 0.02, "seconds": 20.0}
-    return dict.fromkeys(("small", "medium", "large"), clone) | {f"seed_{seed}": run for seed in range(5)}
+    return dict.fromkeys(("tiny", "medium", "large"), clone) | {f"seed_{seed}": run for seed in range(5)}
 
 
 BOUNDS = ("higher", "later", "turned", "promise", "larger", "control")
@@ -231,12 +234,12 @@ def test_a_card_by_hand():
     # d (a - b d) through (1, 0.5) and (2, -1); d (a - b log d) through the same.
     assert (made["best_512_a"]["value"], made["best_512_b"]["value"]) == pytest.approx((1.5, 1.0))
     assert (made["rl_512_a"]["value"], made["rl_512_b"]["value"]) == pytest.approx((0.5, 1 / math.log(2)))
-    assert made["best_small_peak"]["meaning"].endswith("small model, 32768 comparisons")
+    assert made["best_tiny_peak"]["meaning"].endswith("tiny model, 32768 comparisons")
     assert made["best_512_peak"]["meaning"].endswith("best of n, 512 comparisons")
     # Gold at KL 1: 1.5 - 0.25 of the 1.5 that there are.
     assert made["share"]["value"] == pytest.approx(1.25 / 1.5)
     assert made["share"]["met"]
-    assert made["large_answered"] == made["small_answered"] | {"meaning": made["large_answered"]["meaning"]}
+    assert made["large_answered"] == made["tiny_answered"] | {"meaning": made["large_answered"]["meaning"]}
     assert made["large_answered"]["value"] == 97.0
 
 
@@ -245,7 +248,7 @@ SHORT = {
     "later": {"32768": curve([0.0, 1.6, 1.0])},
     "turned": {"512": curve([0.0, 0.5, 0.6])},
     "promise": {"512": curve([0.0, 0.5, -1.0], [0.0, 1.0, 0.9])},
-    "larger": {"small": curve([0.0, 0.7, 1.6])},
+    "larger": {"tiny": curve([0.0, 0.7, 1.6])},
     "control": {GOLD: curve([0.0, 2.0, 1.85])},
 }
 
@@ -298,5 +301,5 @@ def test_a_whole_seed_runs_toy_sized(monkeypatch, capsys):
     assert gpu.main(["--only", "gpu_goodhart"]) == 0
     said = capsys.readouterr().out
     assert all(
-        f"seed 0, {way}, {name}: gold" in said for way in ("best of n", "GRPO") for name in ("8", "32", "small", GOLD)
+        f"seed 0, {way}, {name}: gold" in said for way in ("best of n", "GRPO") for name in ("8", "32", "tiny", GOLD)
     )
