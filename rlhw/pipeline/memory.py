@@ -99,9 +99,15 @@ def at_once(settings: Settings, config: PretrainedConfig) -> int:
 def check(settings: Settings, say: Callable[[str], None], stages: dict[str, str] = SMALLER) -> None:
     """Say what a run will need, before its start; nothing for a run of the small forum on the CPU.
 
-    stages: those that will be run, with what takes each of them down. Raises ValueError when the GPU that it asks for is not
-    there, or cannot hold even weights and optimizer.
+    stages: those that will be run, with what takes each of them down. Raises ValueError for a device that is neither cpu nor
+    cuda, and when the GPU that it asks for is not there, or cannot hold even weights and optimizer.
     """
+    if settings.device not in ("cpu", "cuda"):
+        # accelerate takes the first GPU that it sees, whichever was named here.
+        raise ValueError(
+            f"device must be cpu or cuda; got {settings.device!r}. To take another GPU than the first, set "
+            "CUDA_VISIBLE_DEVICES to its number and give --device cuda."
+        )
     if settings.scale == "tiny" and settings.device == "cpu":
         return
     needs = {name: need for name, need in estimate(settings, config_of(settings.model)).items() if name in stages}
