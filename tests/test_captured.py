@@ -280,6 +280,29 @@ def test_in_mixed_precision_the_matrices_are_cast_once_a_rollout(monkeypatch):
 
 
 @pytest.mark.usefixtures("replayed")
+@pytest.mark.parametrize("make", ["llama", "qwen2", "neox"])
+def test_rotary_positions_under_autocast_are_kept_in_16_bits_too(make):
+    """The model's own cache is float32 there: the rotation is worked out in float32, and values are joined to an empty float32."""
+    model, batch = bf16(neox(seed=5) if make == "neox" else FAMILIES[make](seed=5)), random_batch(4, 1)
+    with torch.no_grad():
+        own = model(batch.prompts, use_cache=True).past_key_values.layers[0]
+    assert {own.keys.dtype, own.values.dtype} == {torch.float32}, "or nothing is tested"
+    assert why_not(model) == ""
+    policy = Captured(model, 10)
+    for factor in (1.0, 1.1):
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter *= factor
+            answers, recorded = sample(policy, batch)
+            assert 1e-6 < (recorded - response_logprobs(model, answers)).abs().max() < 0.1, "of bfloat16's rounding"
+    (step,) = policy.steps.values()
+    kept = [x for pairs in (step.cache.prompts, step.cache.answers) for pair in pairs for x in pair]
+    assert {x.dtype for x in [*kept, *policy.halves.values()]} == {torch.bfloat16}
+    assert policy.halves, "matrices are cast once a rollout"
+    assert not any(part._forward_hooks for part in model.modules()), "the model is left as it was"
+
+
+@pytest.mark.usefixtures("replayed")
 def test_casts_that_autocast_keeps_do_not_go_stale(monkeypatch):
     """Made in the middle of an autocast block whose cache is full, and used in a later one with other weights."""
     model, batch = wide_gpt2(seed=5), random_batch(4, 1)
