@@ -24,6 +24,8 @@ CACHE = 4.0
 FIXED = 1.5e9
 # Where answers are only measured, so many bytes of them go through the models at once.
 MEASURED = 4e9
+# How torch says that memory ran out where it has no class for it: on the CPU, in CUDA itself, in its matrix library.
+SIGNS = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 # What takes less memory, stage by stage; a micro-batch changes nothing else.
 SMALLER = {
     "clone": "--clone.micro-batch", "compare": "--compare.answers", "reward": "--reward.micro-batch",
@@ -142,8 +144,9 @@ def enough(stage: str, smaller: str, again: str) -> Iterator[None]:
     """One sentence where memory runs out in a stage: what to turn down, and how to go on. Raises OSError with it."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        # On the CPU torch knows no class for it.
-        if type(error) is RuntimeError and "can't allocate memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        # Most of what torch raises is a RuntimeError of some kind: an assertion on the GPU, and a process that is gone, are too.
+        short = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(sign in str(error) for sign in SIGNS)
+        if not short:
             raise
         raise OSError(f"out of memory in {stage}: turn down {smaller}; {again}.") from None
