@@ -86,11 +86,15 @@ def trl_cloning(setup: Setup, data: Demonstrations, folder: Path) -> Run:
 
 
 def ppo_update(setup: Setup, data: Rollouts) -> Run:
-    """`train_ppo` as it is, a critic of its own size beside the policy; in place of sampling it is handed the ready rollouts."""
+    """`train_ppo` as it is, a critic of its own size beside the policy; in place of sampling it is handed the ready rollouts, and
+    goes through each once.
+    """
     policy, clock = speed_ours._fresh(setup, data.start), Clock(setup.device)
     value = speed_ours._fresh(setup, ValueModel(copy.deepcopy(data.start.base_model)).to(setup.device))
     optimizer = speed_ours._optimizer(setup, nn.ModuleList([policy, value]))
-    config = PPOConfig(max_new_tokens=setup.max_new_tokens, eos_id=setup.tokenizer.eos_token_id, k=ROLLOUT_K, clip=CLIP)
+    config = PPOConfig(
+        max_new_tokens=setup.max_new_tokens, eos_id=setup.tokenizer.eos_token_id, k=ROLLOUT_K, clip=CLIP, epochs=1
+    )
     prompts = [(rollout.batch.prompts, rollout.batch.prompt_mask) for rollout in data.train]
     order, kl = torch.Generator().manual_seed(0), FixedKL(1.0)
     with mock.patch.object(ppo, "collect", side_effect=data.train), clock:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import gpu, gpu_cost, gpu_options, gpu_run, gpu_sampling, gpu_training
+from benchmarks import gpu, gpu_cost, gpu_options, gpu_run, gpu_sampling, gpu_training, speed_setup
 from benchmarks.gpu import Work
 from benchmarks.speed import disagreements
 from benchmarks.speed_trl import quiet_folder
@@ -108,6 +108,16 @@ def test_peaks_by_name():
     # No bfloat16, or no data sheet looked up.
     names |= dict.fromkeys(("Tesla T4", "NVIDIA L40S", "NVIDIA H100 NVL", "NVIDIA H200 NVL"))
     assert {name: gpu_cost.peak_of(name) for name in names} == names
+
+
+def test_ppo_is_counted_as_often_as_it_goes_through_a_rollout():
+    """Against what torch counts in the whole run, where nothing is padding; the CPU's attention it does not count."""
+    lengths = {"prompts": range(8, 9), "answers": range(8, 9), "words": range(gpu.EOS)}
+    data = speed_setup.rollouts(replace(TOY, answers=partial(gpu.random_answers, **lengths)), 0)
+    _, operations = gpu_training.work("ppo", TOY.model(), data)
+    with FlopCounterMode(display=False) as counter:
+        gpu_training.ppo_update(TOY, data)
+    assert 0.9 < counter.get_total_flops() / operations < 1
 
 
 def test_rows_by_length_are_the_same_rows_with_less_padding():
