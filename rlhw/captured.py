@@ -128,7 +128,8 @@ def why_not(model: nn.Module) -> str:
         for t in range(3):
             inputs = {"input_ids": tokens[:, t : t + 1], "attention_mask": ones[:, : t + 1], "logits_to_keep": 1}
             out = captured(**inputs, position_ids=positions[:, t : t + 1], past_key_values=cache, use_cache=True)
-            cache = out.past_key_values
+            if not isinstance(cache := out.past_key_values, Prefix):
+                return refusal(model, "it hands no cache back")
     except ValueError as error:
         return str(error)
     # 16 bits have two to three digits.
