@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import speed, speed_ours, speed_setup, speed_trl
-from benchmarks.gpu_cost import forward_operations, useful_tokens
+from benchmarks.gpu_cost import alone, forward_operations, useful_tokens
 from benchmarks.speed import Comparison
 from benchmarks.speed_setup import CLIP, LATER, ROLLOUT_K, Clock, Rollouts, Run, Setup
 from benchmarks.speed_witnesses import trained_witnesses
@@ -139,10 +139,11 @@ def compared(name: str, setup: Setup, seeds: range, folder: Path) -> dict:
         run(short, data_of(short, LATER - 1))
     found = {"tokens": [], "operations": [], "faults": []}
     found |= {f"{what}_{side}": [] for side in sides for what in ("seconds", "mb")}
+    model = setup.model()
     for seed in seeds:
         data = data_of(setup, seed)
-        runs = {side: run(setup, data) for side, run in sides.items()}
-        tokens, operations = work(name, setup.model(), data)
+        runs = {side: alone(run, setup, data) for side, run in sides.items()}
+        tokens, operations = work(name, model, data)
         found["tokens"].append(tokens)
         found["operations"].append(operations)
         for side, one in runs.items():
