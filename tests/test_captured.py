@@ -375,6 +375,24 @@ def test_what_cannot_be_captured_is_refused_with_the_reason(monkeypatch):
     assert "gives other logits when captured" in why_not(model)
 
 
+def test_a_model_without_a_cache_and_one_whose_step_breaks_are_told_and_do_not_end_a_run(monkeypatch):
+    model = gpt2().train()
+    model.transformer.gradient_checkpointing = True
+    assert "GPT2LMHeadModel cannot be captured: it hands no cache back; sample from the model itself." in why_not(model)
+
+    def breaks(error):
+        def attention(*inputs, **options):
+            raise error
+
+        monkeypatch.setattr(Step, "_attend", attention)
+        return why_not(gpt2())
+
+    assert "its step fails (RuntimeError: expected the same dtype)" in breaks(RuntimeError("expected the same dtype"))
+    assert "its step fails (TypeError: " in breaks(TypeError("no such argument"))
+    with pytest.raises(torch.OutOfMemoryError):
+        breaks(torch.OutOfMemoryError("CUDA out of memory."))
+
+
 def test_an_attention_that_passes_ours_by_is_refused(monkeypatch):
     model, sdpa = gpt2(), decoding_step.ALL_ATTENTION_FUNCTIONS["sdpa"]
     monkeypatch.setattr(Step, "_attend", lambda step, *inputs, **options: sdpa(*inputs, **options))
