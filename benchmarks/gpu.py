@@ -12,15 +12,17 @@ and nothing is claimed.
 """
 
 import argparse
+import copy
 import gc
 import hashlib
 import re
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -62,8 +64,16 @@ def share_of_even(batch: Batch) -> Tensor:
 
 
 def random_gpt2(**sizes: int) -> GPT2LMHeadModel:
+    """A copy each time: drawing 124 million weights takes seconds, and the steps below ask for a hundred models."""
+    return copy.deepcopy(_drawn(tuple(sorted(sizes.items()))))
+
+
+@lru_cache(maxsize=2)
+def _drawn(sizes: tuple[tuple[str, int], ...]) -> GPT2LMHeadModel:
     torch.manual_seed(0)
-    config = GPT2Config(**sizes, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=EOS, eos_token_id=EOS)
+    config = GPT2Config(
+        **dict(sizes), resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=EOS, eos_token_id=EOS
+    )
     return GPT2LMHeadModel(config).eval()
 
 
@@ -189,12 +199,16 @@ def place_of(card: str, device: str) -> Path:
 
 
 def measure(todo: dict[str, Work], every: dict[str, Work], device: str) -> bool:
-    """Do what is not done yet, and write each card that is complete."""
+    """Do what is not done yet, and write each card that is complete. What fails is told, and the rest is done all the same."""
     good = True
     for name, work in todo.items():
         start = time.perf_counter()
         print(f"{name}: about {work.minutes:g} min", flush=True)
-        kept(place_of(work.card, device) / f"{name}.json", lambda work=work, start=start: _timed(work, start))
+        try:
+            kept(place_of(work.card, device) / f"{name}.json", lambda work=work, start=start: _timed(work, start))
+        except Exception:
+            print(f"FAILED: {name}", traceback.format_exc(), sep="\n", flush=True)
+            good = False
         of_card = {
             other: place_of(work.card, device) / f"{other}.json"
             for other, one in every.items()

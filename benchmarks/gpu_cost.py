@@ -1,7 +1,10 @@
 """What the GPU's figures are held against: useful operations of a batch, the card's peak, the rate at which it copies."""
 
+import gc
 import re
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -9,6 +12,7 @@ from torch import nn
 from rlhw.batches import Batch
 from rlhw.scaling import operations_a_token
 
+Found = TypeVar("Found")
 # Dense bf16 operations a second, without sparsity, of the parts whose data sheets NVIDIA gives; patterns of torch's device names.
 PEAKS = {r"H100 80GB": 989e12, r"H100 PCIe": 756e12, r"H200$": 989e12, r"A100": 312e12, r"L4$": 121e12}
 
@@ -46,6 +50,14 @@ def copy_rate(device: str, size: int = 2**30) -> float:
         target.copy_(source)
         best = max(best, 2 * size / (_now(device) - start))
     return best
+
+
+def alone(run: Callable[..., Found], *arguments: object) -> Found:
+    """A run for which nothing of the one before is left: a model whose call was exchanged holds itself in a circle of
+    references, and what it and a trainer have on the GPU would count as this run's memory.
+    """
+    gc.collect()
+    return run(*arguments)
 
 
 def _now(device: str) -> float:

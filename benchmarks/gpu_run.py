@@ -6,6 +6,8 @@ what a stage does once (loading, evaluation, the report) is not. GPT-2 124M has 
 
 import gc
 import json
+import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,7 +88,9 @@ def toy(folder: Path) -> Settings:
 
 
 def stage(settings: Settings, name: str) -> dict:
-    """Seconds and peak of GPU memory in MB of one stage; those before it are done first, where they are not."""
+    """Seconds of one stage, with all that it does once, and its peak of GPU memory in MB; those before it are done first, where
+    they are not.
+    """
     there, before = torch.cuda.is_available(), STAGES[: STAGES.index(name)]
     # TRL's trainers, earlier in this process, have told accelerate other things.
     AcceleratorState._reset_state(reset_partial_state=True)
@@ -96,8 +100,12 @@ def stage(settings: Settings, name: str) -> dict:
     if there:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    done = run(settings, resume=(settings.out / "settings.json").is_file(), until=name)[name]
-    found = {"seconds": done["seconds"], "mb": torch.cuda.max_memory_allocated() / 2**20 if there else 0.0}
+    # What an earlier try began would not be in the seconds of this one.
+    shutil.rmtree(settings.out / name, ignore_errors=True)
+    start = time.perf_counter()
+    run(settings, resume=(settings.out / "settings.json").is_file(), until=name)
+    # What a stage leaves behind tells the seconds of its training alone.
+    found = {"seconds": time.perf_counter() - start, "mb": torch.cuda.max_memory_allocated() / 2**20 if there else 0.0}
     print(f"stage {name}: {found['seconds']:.1f} s, {found['mb']:.0f} MB", flush=True)
     return found
 
@@ -121,5 +129,8 @@ def entries(found: dict[str, dict]) -> dict[str, dict]:
         "meaning": "steps of cloning and rollouts of a full run over those here",
         "value": float(SHORTER),
     }
-    made["comparisons"] = {"meaning": "comparisons gone through once by reward and DPO", "value": float(POSTS)}
+    made["comparisons"] = {
+        "meaning": "comparisons made up; of nine prompts in ten they are gone through once by reward and DPO",
+        "value": float(POSTS),
+    }
     return made

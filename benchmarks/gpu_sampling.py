@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from benchmarks import speed, speed_setup
+from benchmarks.gpu_cost import alone
 from benchmarks.speed_setup import SAMPLING_K, Clock, Prompts, Run, Setup
 from benchmarks.speed_witnesses import sampled_witnesses
 from rlhw import cards
@@ -119,7 +120,7 @@ def sampled(count: int, setup: Setup, seeds: range) -> dict:
         fresh = prompts(setup, count, seed)
         # One model: graphs and compiled code hold its weights.
         data = Prompts(data.model, fresh.tokens, fresh.mask, seed)
-        runs = {name: run(data, steps) for name, run in sides.items()}
+        runs = {name: alone(run, data, steps) for name, run in sides.items()}
         for name, run in runs.items():
             found[name].append(run.rate)
             found["mb"][name] = max(found["mb"].get(name, 0.0), run.clock.peak_mb)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import speed, speed_ours, speed_setup, speed_trl
-from benchmarks.gpu_cost import forward_operations, useful_tokens
+from benchmarks.gpu_cost import alone, forward_operations, useful_tokens
 from benchmarks.speed import Comparison
 from benchmarks.speed_setup import CLIP, LATER, ROLLOUT_K, Clock, Rollouts, Run, Setup
 from benchmarks.speed_witnesses import trained_witnesses
@@ -86,11 +86,15 @@ def trl_cloning(setup: Setup, data: Demonstrations, folder: Path) -> Run:
 
 
 def ppo_update(setup: Setup, data: Rollouts) -> Run:
-    """`train_ppo` as it is, a critic of its own size beside the policy; in place of sampling it is handed the ready rollouts."""
+    """`train_ppo` as it is, a critic of its own size beside the policy; in place of sampling it is handed the ready rollouts, and
+    goes through each once.
+    """
     policy, clock = speed_ours._fresh(setup, data.start), Clock(setup.device)
     value = speed_ours._fresh(setup, ValueModel(copy.deepcopy(data.start.base_model)).to(setup.device))
     optimizer = speed_ours._optimizer(setup, nn.ModuleList([policy, value]))
-    config = PPOConfig(max_new_tokens=setup.max_new_tokens, eos_id=setup.tokenizer.eos_token_id, k=ROLLOUT_K, clip=CLIP)
+    config = PPOConfig(
+        max_new_tokens=setup.max_new_tokens, eos_id=setup.tokenizer.eos_token_id, k=ROLLOUT_K, clip=CLIP, epochs=1
+    )
     prompts = [(rollout.batch.prompts, rollout.batch.prompt_mask) for rollout in data.train]
     order, kl = torch.Generator().manual_seed(0), FixedKL(1.0)
     with mock.patch.object(ppo, "collect", side_effect=data.train), clock:
@@ -135,10 +139,11 @@ def compared(name: str, setup: Setup, seeds: range, folder: Path) -> dict:
         run(short, data_of(short, LATER - 1))
     found = {"tokens": [], "operations": [], "faults": []}
     found |= {f"{what}_{side}": [] for side in sides for what in ("seconds", "mb")}
+    model = setup.model()
     for seed in seeds:
         data = data_of(setup, seed)
-        runs = {side: run(setup, data) for side, run in sides.items()}
-        tokens, operations = work(name, setup.model(), data)
+        runs = {side: alone(run, setup, data) for side, run in sides.items()}
+        tokens, operations = work(name, model, data)
         found["tokens"].append(tokens)
         found["operations"].append(operations)
         for side, one in runs.items():

@@ -11,7 +11,8 @@ moved (`.to`, a parameter set anew) are noticed by their addresses, and the step
 are cast to 16 bits once a rollout, not once a step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 
 import torch
@@ -61,11 +62,17 @@ class Captured(nn.Module):
             if inputs["input_ids"].shape[1] == 1 and not torch.is_grad_enabled():
                 return self._decoded(prefix, inputs)
             return self.model(*tokens, **inputs | {"past_key_values": prefix.plain()})
-        out = self.model(*tokens, **inputs)
         starts = inputs.get("use_cache") and prefix is None and inputs.get("attention_mask") is not None
-        if starts and out.past_key_values is not None and not torch.is_grad_enabled():
+        if not starts or torch.is_grad_enabled():
+            return self.model(*tokens, **inputs)
+        with _types_of_results(self.inner) as found:
+            out = self.model(*tokens, **inputs)
+        if out.past_key_values is not None:
             _check(self.inner, out.past_key_values)
-            out.past_key_values = Prefix(out.past_key_values, inputs["attention_mask"])
+            types = out.past_key_values.layers[0].keys.dtype, *found[:1]
+            out.past_key_values = Prefix(
+                out.past_key_values, inputs["attention_mask"], min(types, key=lambda dtype: dtype.itemsize)
+            )
         return out
 
     def _decoded(self, prefix: Prefix, inputs: dict) -> CausalLMOutputWithPast:
@@ -82,13 +89,13 @@ class Captured(nn.Module):
 
     def _step(self, prefix: Prefix) -> Step:
         """The step for this many prompts, answers and columns, captured if it is not there."""
-        keys, weights = prefix.cache.layers[0].keys, chain(self.inner.parameters(), self.inner.buffers())
-        state = keys.dtype, *((weight.data_ptr(), weight.dtype) for weight in weights)
+        weights = chain(self.inner.parameters(), self.inner.buffers())
+        state = prefix.dtype, *((weight.data_ptr(), weight.dtype) for weight in weights)
         if state != self.state:
             self.steps.clear()
-            self.state, self.halves = state, _halves(self.inner, keys.dtype)
+            self.state, self.halves = state, _halves(self.inner, prefix.dtype)
         width = _rounded(prefix.mask.shape[1], PROMPT_COLUMNS)
-        shape = len(keys), prefix.k, width, self.inner.training
+        shape = len(prefix.mask), prefix.k, width, self.inner.training
         step = self.steps.pop(shape, None)
         if step is None:
             while len(self.steps) >= KEPT:
@@ -116,28 +123,51 @@ def why_not(model: nn.Module) -> str:
     positions = torch.arange(3, device=next(model.parameters()).device)[None]
     tokens, ones = torch.zeros_like(positions), torch.ones_like(positions)
     captured, cache = Captured(model, 2), None
+    own = model(input_ids=tokens, attention_mask=ones, position_ids=positions, use_cache=False).logits[:, -1]
     try:
-        own = model(input_ids=tokens, attention_mask=ones, position_ids=positions, use_cache=False).logits[:, -1]
         for t in range(3):
             inputs = {"input_ids": tokens[:, t : t + 1], "attention_mask": ones[:, : t + 1], "logits_to_keep": 1}
             out = captured(**inputs, position_ids=positions[:, t : t + 1], past_key_values=cache, use_cache=True)
-            cache = out.past_key_values
+            if not isinstance(cache := out.past_key_values, Prefix):
+                return refusal(model, "it hands no cache back")
     except ValueError as error:
         return str(error)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        # Whatever an unknown model does in our step: its own way is there, and a run need not end.
+        return refusal(model, f"its step fails ({type(error).__name__}: {error})")
     # 16 bits have two to three digits.
     apart, room = (out.logits[:, -1] - own).abs().max() / own.abs().max(), 0.05 if cache.step.half else 1e-3
     return "" if apart <= room else f"{type(model).__name__} gives other logits when captured ({apart:.2%} apart)."
 
 
 def _halves(model: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Copies, in the type of the keys, of the float32 weights that autocast would cast at each step; none without autocast."""
-    matrices = ((name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D))
+    """Copies in 16 bits of the float32 weights that autocast would cast at each step; none without autocast."""
     return {
         f"{name}.{leaf}": weight.detach().to(dtype)
-        for name, module in matrices
+        for name, module in _matrices(model)
         for leaf, weight in module.named_parameters(recurse=False)
         if weight.dtype == torch.float32 and dtype.itemsize == 2
     }
+
+
+def _matrices(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    return [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D)]
+
+
+@contextmanager
+def _types_of_results(model: nn.Module) -> Iterator[list[torch.dtype]]:
+    """The types in which a call's matrices give their results. Autocast, which may stand inside the call, shows nowhere else:
+    with rotary positions, worked out in float32, it leaves even the cached keys and values in float32.
+    """
+    found: list[torch.dtype] = []
+    hooks = [part.register_forward_hook(lambda *call: found.append(call[-1].dtype)) for _, part in _matrices(model)]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _check(model: nn.Module, cache: object) -> None:

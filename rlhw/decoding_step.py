@@ -52,11 +52,12 @@ def attend(
 class Prefix:
     """The cache that a prompt's pass hands back: a prompt's keys and values stay one row, however many answers follow.
 
-    `rows` says which of the B k answers the caller still asks for; the others are computed on, unread.
+    `rows` says which of the B k answers the caller still asks for; the others are computed on, unread. dtype: what keys and
+    values are kept in; under autocast 16 bits, which the model's own attention would cast them to.
     """
 
-    def __init__(self, cache: DynamicCache, mask: Int[Tensor, "B P"]) -> None:
-        self.cache, self.mask, self.k = cache, mask, 1
+    def __init__(self, cache: DynamicCache, mask: Int[Tensor, "B P"], dtype: torch.dtype) -> None:
+        self.cache, self.mask, self.dtype, self.k = cache, mask, dtype, 1
         self.rows = torch.arange(len(mask), device=mask.device)
         self.step: Step | None = None
         self.turn: object = None
@@ -83,12 +84,18 @@ class Prefix:
 class Columns(Cache):
     """Keys and values at fixed addresses, layer by layer: of each prompt, and of each answer in as many columns as it may have."""
 
-    def __init__(self, cache: DynamicCache, k: int, width: int, longest: int, column: Int[Tensor, "1"]) -> None:
+    def __init__(self, prefix: Prefix, width: int, longest: int, column: Int[Tensor, "1"]) -> None:
         super().__init__(layers=[])
         self.width, self.column = width, column
-        both = [(layer.keys, layer.values) for layer in cache.layers]
-        self.prompts = [tuple(x.new_zeros(*x.shape[:2], width, x.shape[3]) for x in pair) for pair in both]
-        self.answers = [tuple(x.new_zeros(len(x) * k, x.shape[1], longest, x.shape[3]) for x in pair) for pair in both]
+        both = [(layer.keys, layer.values) for layer in prefix.cache.layers]
+
+        def buffers(repeats: int, columns: int) -> list[tuple[Tensor, ...]]:
+            return [
+                tuple(x.new_zeros(len(x) * repeats, x.shape[1], columns, x.shape[3], dtype=prefix.dtype) for x in pair)
+                for pair in both
+            ]
+
+        self.prompts, self.answers = buffers(1, width), buffers(prefix.k, longest)
 
     def fill(self, cache: DynamicCache) -> None:
         """Take over a prompt's pass, whose own tensors are let go layer by layer; nothing of an earlier rollout is left."""
@@ -102,8 +109,8 @@ class Columns(Cache):
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: object, **__: object
     ) -> tuple[Tensor, Tensor]:
-        keys, values = self.answers[layer_idx]
-        return keys.index_copy_(2, self.column, key_states), values.index_copy_(2, self.column, value_states)
+        pairs = zip(self.answers[layer_idx], (key_states, value_states), strict=True)
+        return tuple(own.index_copy_(2, self.column, new.to(own.dtype)) for own, new in pairs)
 
     def get_seq_length(self, layer_idx: int = 0) -> Tensor:
         return self.column[0] + self.width
@@ -115,12 +122,13 @@ class Step:
     def __init__(self, model: nn.Module, halves: dict[str, Tensor], prefix: Prefix, width: int, longest: int) -> None:
         first = prefix.cache.layers[0].keys
         count, device = len(first) * prefix.k, first.device
-        self.model, self.halves, self.least = model, halves, torch.finfo(first.dtype).min
-        self.half = first.dtype.itemsize == 2
+        self.model, self.halves, self.least = model, halves, torch.finfo(prefix.dtype).min
+        self.half = prefix.dtype.itemsize == 2
         self.tokens, self.positions = torch.zeros(2, count, 1, dtype=torch.int64, device=device)
         self.column = torch.zeros(1, dtype=torch.int64, device=device)
-        self.prompt_bias, self.answer_bias = first.new_zeros(len(first), 1, 1, width), first.new_zeros(longest)
-        self.cache = Columns(prefix.cache, prefix.k, width, longest, self.column)
+        self.prompt_bias = first.new_zeros(len(first), 1, 1, width, dtype=prefix.dtype)
+        self.answer_bias = first.new_zeros(longest, dtype=prefix.dtype)
+        self.cache = Columns(prefix, width, longest, self.column)
         self.read: set[int] = set()
         self.turn: object = None
         self.run = self._captured() if device.type == "cuda" else self._eager
@@ -171,7 +179,7 @@ class Step:
         self.read.update(layers)
         scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
         parts = self.cache.prompts[layers[0]], self.cache.answers[layers[0]], self.prompt_bias, self.answer_bias
-        return attend(query, *parts, scaling), None
+        return attend(query.to(key.dtype), *parts, scaling), None
 
     def _captured(self) -> Callable[[], None]:
         """The step as a graph. The first runs, which choose kernels and allocate, must not be in it, nor on its stream."""

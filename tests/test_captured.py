@@ -280,6 +280,29 @@ def test_in_mixed_precision_the_matrices_are_cast_once_a_rollout(monkeypatch):
 
 
 @pytest.mark.usefixtures("replayed")
+@pytest.mark.parametrize("make", ["llama", "qwen2", "neox"])
+def test_rotary_positions_under_autocast_are_kept_in_16_bits_too(make):
+    """The model's own cache is float32 there: the rotation is worked out in float32, and values are joined to an empty float32."""
+    model, batch = bf16(neox(seed=5) if make == "neox" else FAMILIES[make](seed=5)), random_batch(4, 1)
+    with torch.no_grad():
+        own = model(batch.prompts, use_cache=True).past_key_values.layers[0]
+    assert {own.keys.dtype, own.values.dtype} == {torch.float32}, "or nothing is tested"
+    assert why_not(model) == ""
+    policy = Captured(model, 10)
+    for factor in (1.0, 1.1):
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter *= factor
+            answers, recorded = sample(policy, batch)
+            assert 1e-6 < (recorded - response_logprobs(model, answers)).abs().max() < 0.1, "of bfloat16's rounding"
+    (step,) = policy.steps.values()
+    kept = [x for pairs in (step.cache.prompts, step.cache.answers) for pair in pairs for x in pair]
+    assert {x.dtype for x in [*kept, *policy.halves.values()]} == {torch.bfloat16}
+    assert policy.halves, "matrices are cast once a rollout"
+    assert not any(part._forward_hooks for part in model.modules()), "the model is left as it was"
+
+
+@pytest.mark.usefixtures("replayed")
 def test_casts_that_autocast_keeps_do_not_go_stale(monkeypatch):
     """Made in the middle of an autocast block whose cache is full, and used in a later one with other weights."""
     model, batch = wide_gpt2(seed=5), random_batch(4, 1)
@@ -350,6 +373,24 @@ def test_what_cannot_be_captured_is_refused_with_the_reason(monkeypatch):
     assert why_not(model) == ""
     monkeypatch.setattr(decoding_step, "attend", lambda query, *rest: 2 * attend(query, *rest))
     assert "gives other logits when captured" in why_not(model)
+
+
+def test_a_model_without_a_cache_and_one_whose_step_breaks_are_told_and_do_not_end_a_run(monkeypatch):
+    model = gpt2().train()
+    model.transformer.gradient_checkpointing = True
+    assert "GPT2LMHeadModel cannot be captured: it hands no cache back; sample from the model itself." in why_not(model)
+
+    def breaks(error):
+        def attention(*inputs, **options):
+            raise error
+
+        monkeypatch.setattr(Step, "_attend", attention)
+        return why_not(gpt2())
+
+    assert "its step fails (RuntimeError: expected the same dtype)" in breaks(RuntimeError("expected the same dtype"))
+    assert "its step fails (TypeError: " in breaks(TypeError("no such argument"))
+    with pytest.raises(torch.OutOfMemoryError):
+        breaks(torch.OutOfMemoryError("CUDA out of memory."))
 
 
 def test_an_attention_that_passes_ours_by_is_refused(monkeypatch):

@@ -49,22 +49,39 @@
     });
   }
 
-  // All formulas in one piece would keep a page from answering for a second or two: widgets come first, then a few formulas
-  // at a time. `MathJax.startup.promise` is kept when the last one stands, as it would be without this.
-  function typesetInParts() {
-    var mathjax = window.MathJax;
-    if (!mathjax || !mathjax.startup || !mathjax.startup.promise) { return; }
+  // MathJax and all formulas in one piece would keep a page from answering for two seconds: widgets come first, then MathJax's
+  // megabyte, then a few formulas at a time, each when the page has nothing else to do. `MathJax.startup.promise` is kept
+  // when the last one stands.
+  function typesetLast() {
+    var later = document.querySelector("script[type='text/x-mathjax']");
+    if (!later) { return; }
     var places = Array.prototype.filter.call(document.querySelectorAll(".math, .output_area"), function (place) {
       return !place.parentElement.closest(".math, .output_area");
     });
+    function idle() {
+      return new Promise(function (resume) {
+        if (window.requestIdleCallback) { window.requestIdleCallback(resume, { timeout: 500 }); } else { setTimeout(resume); }
+      });
+    }
+    function load() {
+      var script = document.createElement("script");
+      script.src = later.src;
+      return new Promise(function (ready, fail) {
+        script.onload = function () {
+          ready(window.MathJax.startup.promise);
+          window.MathJax.startup.promise = all; // MathJax has put its own there
+        };
+        script.onerror = function () { fail(new Error("MathJax does not load")); };
+        later.replaceWith(script);
+      });
+    }
     function next() {
       var part = places.splice(0, 12);
       if (!part.length) { keepStopsWhereItScrolls(); return null; }
-      return mathjax.typesetPromise(part).then(function () {
-        return new Promise(function (resume) { setTimeout(resume); });
-      }).then(next);
+      return window.MathJax.typesetPromise(part).then(idle).then(next);
     }
-    mathjax.startup.promise = Promise.all([mathjax.startup.promise, window.rlhwWidgets]).then(next);
+    var all = Promise.resolve(window.rlhwWidgets).then(idle).then(load).then(next);
+    window.MathJax.startup.promise = all;
   }
 
   var beforePrint = null;
@@ -87,7 +104,7 @@
     keepStopsWhereItScrolls();
     window.addEventListener("resize", keepStopsWhereItScrolls);
     document.addEventListener("toggle", keepStopsWhereItScrolls, true);
-    typesetInParts();
+    typesetLast();
   }
   if (document.readyState === "loading") { document.addEventListener("DOMContentLoaded", start); } else { start(); }
 })();

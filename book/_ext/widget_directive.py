@@ -104,7 +104,7 @@ def add_host(app, pagename, templatename, context, doctree) -> None:
     if any("widget_host.js" in name for name in named):
         return
     if doctree and any(INLINE in raw.astext() or VIEW in raw.astext() for raw in doctree.findall(nodes.raw)):
-        # Deferred scripts run one after the other: before MathJax's megabyte (priority 500), so that widgets need not wait for it.
+        # Deferred scripts run one after the other: before those of the theme (priority 500), which widgets can do without.
         app.add_js_file("widget_host.js", loading_method="defer", priority=400)
 
 

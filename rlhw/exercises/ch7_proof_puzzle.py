@@ -5,8 +5,8 @@ from rlhw.exercises.question import Part, Question, Wrong
 TEXT = r"""
 For one question with finitely many answers, $\pi_{\text{ref}}(y) > 0$ for each of them and $\beta > 0$, let
 
-$J(\pi) = \mathbb E_\pi[r(y)] - \beta\operatorname{KL}(\pi\,\Vert\,\pi_{\text{ref}}), \qquad \pi^\ast(y) =
-\pi_{\text{ref}}(y)\,e^{r(y)/\beta}/Z, \qquad Z = \sum_y \pi_{\text{ref}}(y)\,e^{r(y)/\beta}.$
+$J(\pi) = \mathbb E_\pi[r(y)] - \beta\operatorname{KL}(\pi\,\Vert\,\pi_{\text{ref}})$,
+$\pi^\ast(y) = \pi_{\text{ref}}(y)\,e^{r(y)/\beta}/Z$ and $Z = \sum_y \pi_{\text{ref}}(y)\,e^{r(y)/\beta}$.
 
 $\pi^\ast$ is positive and sums to one. The lines below prove that it is the one best policy, and what it attains. They
 are shuffled, and three of them are false. Give the letters of the six true lines in the right order, as one string.

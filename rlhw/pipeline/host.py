@@ -49,7 +49,10 @@ class Host:
         model = model.to(self.device)
         if self.accelerator is None:
             return model
-        return self.accelerator.prepare_model(model, evaluation_mode=not learns)
+        called = self.accelerator.prepare_model(model, evaluation_mode=not learns)
+        # It keeps what it prepared: the models of all stages would stay in the GPU's memory until the run ends.
+        self.accelerator.free_memory()
+        return called
 
     def alone(self) -> "Host":
         """The same where one process works while the others wait: models are whole there."""

@@ -24,6 +24,8 @@ CACHE = 4.0
 FIXED = 1.5e9
 # Where answers are only measured, so many bytes of them go through the models at once.
 MEASURED = 4e9
+# How torch says that memory ran out where it has no class for it: on the CPU, in CUDA itself, in its matrix library.
+SIGNS = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 # What takes less memory, stage by stage; a micro-batch changes nothing else.
 SMALLER = {
     "clone": "--clone.micro-batch", "compare": "--compare.answers", "reward": "--reward.micro-batch",
@@ -99,9 +101,15 @@ def at_once(settings: Settings, config: PretrainedConfig) -> int:
 def check(settings: Settings, say: Callable[[str], None], stages: dict[str, str] = SMALLER) -> None:
     """Say what a run will need, before its start; nothing for a run of the small forum on the CPU.
 
-    stages: those that will be run, with what takes each of them down. Raises ValueError when the GPU that it asks for is not
-    there, or cannot hold even weights and optimizer.
+    stages: those that will be run, with what takes each of them down. Raises ValueError for a device that is neither cpu nor
+    cuda, and when the GPU that it asks for is not there, or cannot hold even weights and optimizer.
     """
+    if settings.device not in ("cpu", "cuda"):
+        # accelerate takes the first GPU that it sees, whichever was named here.
+        raise ValueError(
+            f"device must be cpu or cuda; got {settings.device!r}. To take another GPU than the first, set "
+            "CUDA_VISIBLE_DEVICES to its number and give --device cuda."
+        )
     if settings.scale == "tiny" and settings.device == "cpu":
         return
     needs = {name: need for name, need in estimate(settings, config_of(settings.model)).items() if name in stages}
@@ -136,8 +144,9 @@ def enough(stage: str, smaller: str, again: str) -> Iterator[None]:
     """One sentence where memory runs out in a stage: what to turn down, and how to go on. Raises OSError with it."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        # On the CPU torch knows no class for it.
-        if type(error) is RuntimeError and "can't allocate memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        # Most of what torch raises is a RuntimeError of some kind: an assertion on the GPU, and a process that is gone, are too.
+        short = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(sign in str(error) for sign in SIGNS)
+        if not short:
             raise
         raise OSError(f"out of memory in {stage}: turn down {smaller}; {again}.") from None

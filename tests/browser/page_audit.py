@@ -161,11 +161,10 @@ def on_paper(page: Page) -> list[str]:
         page.emulate_media(media="null")
 
 
-def audit(page: Page, url: str, loaded: set[str] | None = None, rules_on_phone: bool = True) -> list[str]:
+def audit(page: Page, url: str) -> list[str]:
     """Everything: loading, structure, pictures, maths, keyboard, accessibility, contrast, phone and paper.
 
-    The page's context decides the theme. `loaded`, if given, receives the addresses of all files that were asked for.
-    Without `rules_on_phone` a phone is asked for its width only: axe's rules, a third of the time, are asked once a page then.
+    The page's context decides the theme.
     """
     leave(page)
     with listening(page, url) as heard:
@@ -176,14 +175,9 @@ def audit(page: Page, url: str, loaded: set[str] | None = None, rules_on_phone: 
             found += ask(page, question)
         found += accessibility(page, contrast=True) + accessibility(page, contrast=False)
         resize(page, PHONE)
-        narrow = ask(page, "overflow") + (accessibility(page, contrast=False) if rules_on_phone else [])
+        narrow = ask(page, "overflow") + accessibility(page, contrast=False)
         found += [f"at {PHONE['width']} px: {sentence}" for sentence in narrow if sentence not in found]
         found += on_paper(page)
-    if loaded is not None:
-        # The browser's memory answers for some fonts without a request; its own list has them.
-        loaded |= heard.requested | set(
-            page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name)")
-        )
     return list(dict.fromkeys(heard.problems + found))
 
 
@@ -199,10 +193,23 @@ def audit_theme(page: Page, url: str) -> list[str]:
     return list(dict.fromkeys(heard.problems + found))
 
 
-def audit_loading(page: Page, url: str) -> list[str]:
-    """The part that depends on where a page is read from: requests, errors, pictures and maths (used from disk)."""
+def audit_loading(page: Page, url: str, loaded: set[str] | None = None) -> list[str]:
+    """The part that depends on where a page is read from: requests, errors, structure, pictures, maths and width.
+
+    `loaded`, if given, receives the addresses of all files that were asked for.
+    """
     leave(page)
     with listening(page, url) as heard:
+        page.set_viewport_size(DESKTOP)
         open_page(page, url)
-        found = ask(page, "structure") + ask(page, "pictures") + ask(page, "mathematics")
+        found = [
+            sentence
+            for question in ("structure", "pictures", "mathematics", "overflow")
+            for sentence in ask(page, question)
+        ]
+    if loaded is not None:
+        # The browser's memory answers for some fonts without a request; its own list has them.
+        loaded |= heard.requested | set(
+            page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name)")
+        )
     return list(dict.fromkeys(heard.problems + found))

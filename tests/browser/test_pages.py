@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from page_audit import PHONE, accessibility, ask, audit, audit_loading, audit_theme, leave, listening, open_page
+from page_audit import ask, audit, audit_loading, audit_theme, listening, open_page
 from serving import PROJECT, served
 from weights import PROPERTY
 
@@ -45,7 +45,8 @@ def chapters(entry: object) -> list[str]:
 
 PAGES = chapters(yaml.safe_load(table_of_contents().read_text(encoding="utf-8")))
 NOTEBOOKS = [page for page in PAGES if page.startswith("notebooks/")]
-# In the dark, from disk and on a phone these stand for their kinds in `make test`; `make test-slow` opens every page so.
+# In `make test` each page is loaded, and these stand for their kinds where a look takes long: for what axe, a phone, the dark
+# and a disk make of them. `make test-slow` looks at every page so.
 FEW = ("book/index.html", "book/06_ppo.html", "notebooks/01_policy_gradient.html", "book/glossary.html")
 FEW_FIRST = [page if page in FEW else pytest.param(page, marks=pytest.mark.slow) for page in PAGES]
 
@@ -66,13 +67,15 @@ def test_every_page_is_audited(book):
     )
 
 
-class TestLight:
-    """The audit, by http, on a phone with axe's rules for FEW. xdist keeps a class together; the classes can run side by side."""
+class TestLoading:
+    """Every page by http: files, errors, links, structure, pictures, maths. xdist keeps a class together; classes run side by
+    side.
+    """
 
     @pytest.mark.parametrize("page", PAGES)
     def test_page(self, page_of, web, page, record_property):
         reader, loaded = page_of("light"), set()
-        problems = audit(reader, web.url(page), loaded, rules_on_phone=page in FEW)
+        problems = audit_loading(reader, web.url(page), loaded)
         assert ask(reader, "theme") == ["light"]
         problems += web.broken(ask(reader, "links"))
         icons = ask(reader, "icons")
@@ -85,17 +88,12 @@ class TestLight:
         assert not problems, sentences(problems)
 
 
-@pytest.mark.slow
-class TestOnPhone:
-    """Axe's rules at the width of a phone, on every page."""
+class TestLight:
+    """The whole audit, by http: axe's rules wide and narrow, contrast, keyboard, phone and paper."""
 
-    @pytest.mark.parametrize("page", PAGES)
+    @pytest.mark.parametrize("page", FEW_FIRST)
     def test_page(self, page_of, web, page):
-        reader = page_of("light")
-        leave(reader)
-        reader.set_viewport_size(PHONE)
-        open_page(reader, web.url(page))
-        problems = accessibility(reader, contrast=False)
+        problems = audit(page_of("light"), web.url(page))
         assert not problems, sentences(problems)
 
 

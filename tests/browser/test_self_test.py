@@ -154,8 +154,12 @@ def write(folder: Path, fault: str = "") -> str:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_good_page_has_no_problem(folder, pages, page_of, theme):
+    assert audit(page_of(theme), pages.url(write(folder))) == []
+
+
+def test_good_page_has_no_problem_of_loading_and_its_files_are_known(folder, pages, page_of):
     loaded, name = set(), write(folder)
-    assert audit(page_of(theme), pages.url(name), loaded) == []
+    assert audit_loading(page_of(), pages.url(name), loaded) == []
     assert loaded == {pages.url(name), pages.url("dot.svg")}
 
 

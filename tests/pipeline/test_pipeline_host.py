@@ -1,6 +1,8 @@
 """What a training runs on: every row of a batch on one process, numbers of each step, and a GPU that is not there."""
 
+import gc
 import os
+import weakref
 
 import accelerate
 import pytest
@@ -91,6 +93,24 @@ def test_on_the_cpu_it_is_plain_torch(monkeypatch):
     model = nn.Linear(2, 2)
     assert here.wrap(model) is model
     here.wait()
+
+
+@pytest.mark.parametrize("learns", [True, False])
+def test_a_model_that_nobody_uses_any_more_leaves_the_memory(learns, monkeypatch):
+    """The control: accelerate's engine keeps whatever it prepared."""
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    here = host("cpu", "bf16")
+
+    def left(wrap):
+        model = wrap(nn.Linear(2, 2))
+        assert model(torch.ones(1, 2)).dtype == torch.float32
+        found = weakref.ref(model)
+        del model
+        gc.collect()
+        return found()
+
+    assert left(lambda model: here.wrap(model, learns)) is None
+    assert left(here.accelerator.prepare_model) is not None
 
 
 @pytest.mark.parametrize("command", ["run", "train"])

@@ -114,6 +114,17 @@ def test_a_gpu_that_cannot_hold_the_weights_is_refused_and_a_larger_one_told_of(
     assert "the GPU has 80.0 GB" in said[0]
 
 
+@pytest.mark.parametrize("device", ["cuda:1", "gpu", "mps"])
+def test_another_device_is_refused_before_anything_is_made(device, monkeypatch, tmp_path, capsys):
+    """accelerate would have taken the first GPU in place of the second one, and said nothing."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert cli.main(["run", "--device", device, "--out", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"rlhw: device must be cpu or cuda; got '{device}'.")
+    assert "CUDA_VISIBLE_DEVICES" in said
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_on_the_cpu_the_small_forum_says_nothing_and_full_scale_something():
     said = []
     memory.check(Settings(), said.append)

@@ -55,6 +55,8 @@ ERRORS = {
         "[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory: you tried to allocate"
     ),
     "Python": MemoryError(),
+    "CUDA itself": torch.AcceleratorError("CUDA error: out of memory"),
+    "cuBLAS": RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
 }
 
 
@@ -63,6 +65,19 @@ def test_out_of_memory_is_one_sentence(kind):
     words = r"^out of memory in clone: turn down --clone.micro-batch; what was finished is kept, and"
     with pytest.raises(OSError, match=words), memory.enough("clone", memory.SMALLER["clone"], AGAIN):
         raise ERRORS[kind]
+
+
+OTHERS = [
+    torch.AcceleratorError("CUDA error: device-side assert triggered"),
+    torch.distributed.DistBackendError("NCCL error: unhandled system error"), NotImplementedError(), RecursionError(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", OTHERS, ids=lambda error: type(error).__name__)
+def test_other_errors_are_not_called_out_of_memory(error):
+    """All of them are a RuntimeError of some kind, as torch's own error of memory is."""
+    with pytest.raises(type(error)), memory.enough("clone", memory.SMALLER["clone"], AGAIN):
+        raise error
 
 
 def test_a_run_that_was_out_of_memory_goes_on_in_smaller_pieces(tmp_path, monkeypatch, capsys):

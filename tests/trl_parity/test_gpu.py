@@ -1,5 +1,8 @@
 """The GPU's benchmarks, without one: both sides do the same, what is kept is not done again, and a card says what was found."""
 
+import gc
+import json
+import weakref
 from dataclasses import replace
 from functools import partial
 
@@ -7,9 +10,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import gpu, gpu_cost, gpu_options, gpu_run, gpu_sampling, gpu_training
+from benchmarks import gpu, gpu_cost, gpu_options, gpu_run, gpu_sampling, gpu_training, speed_setup
 from benchmarks.gpu import Work
-from benchmarks.speed import disagreements
+from benchmarks.speed import Comparison, disagreements
+from benchmarks.speed_setup import Clock, Run
 from benchmarks.speed_trl import quiet_folder
 from benchmarks.tiny_runs import parts
 from rlhw import cards, decoding_step
@@ -110,6 +114,54 @@ def test_peaks_by_name():
     assert {name: gpu_cost.peak_of(name) for name in names} == names
 
 
+def test_ppo_is_counted_as_often_as_it_goes_through_a_rollout():
+    """Against what torch counts in the whole run, where nothing is padding; the CPU's attention it does not count."""
+    lengths = {"prompts": range(8, 9), "answers": range(8, 9), "words": range(gpu.EOS)}
+    data = speed_setup.rollouts(replace(TOY, answers=partial(gpu.random_answers, **lengths)), 0)
+    _, operations = gpu_training.work("ppo", TOY.model(), data)
+    with FlopCounterMode(display=False) as counter:
+        gpu_training.ppo_update(TOY, data)
+    assert 0.9 < counter.get_total_flops() / operations < 1
+
+
+def test_nothing_of_one_side_is_left_while_the_other_runs(tmp_path, monkeypatch):
+    """Ours exchanges the call of its model, which then holds itself: without a collection it would count as TRL's memory."""
+    left, there = [], []
+
+    def ours(setup, data):
+        model = gpu_training.speed_ours._fresh(replace(setup, bf16=True), data.start)
+        left.append(weakref.ref(model))
+        return Run(1, clock(), {})
+
+    def theirs(setup, data, folder):
+        there.append(left[-1]() is not None)
+        return Run(1, clock(), {})
+
+    def clock():
+        found = Clock("cpu")
+        with found:
+            return found
+
+    one = Comparison("", "", gpu_training.demonstrations, ours, theirs)
+    monkeypatch.setitem(gpu_training.COMPARISONS, "cloning", one)
+    gc.disable()
+    try:
+        gpu_training.compared("cloning", TOY, range(2), tmp_path)
+    finally:
+        gc.enable()
+    assert there == [True, False, False], "the first one warms up, and is the control"
+
+
+def test_models_are_copies_of_one_draw():
+    one, other = TOY.model(), TOY.model()
+    for own, same in zip(one.parameters(), other.parameters(), strict=True):
+        assert own is not same
+        assert torch.equal(own, same)
+    with torch.no_grad():
+        next(one.parameters()).zero_()
+    assert next(TOY.model().parameters()).any()
+
+
 def test_rows_by_length_are_the_same_rows_with_less_padding():
     batch, lengths = TOY.answers(3, 64, 1), []
     batch = replace(batch, prompts=torch.arange(64)[:, None].expand_as(batch.prompts).contiguous())
@@ -196,6 +248,19 @@ def test_what_is_kept_is_not_done_again_and_a_card_waits_for_all(here, capsys):
     assert len(done) == 6, "another card is measured anew"
 
 
+def test_what_fails_is_told_and_the_rest_is_done(here, capsys):
+    def fails():
+        raise RuntimeError("no such kernel")
+
+    every = {"dpo": Work("gpu", 0.1, lambda: training(2.0)), "reward": Work("gpu", 0.1, fails)}
+    every["copy"] = Work("gpu_sampling", 0.1, lambda: {"rate": 2e12})
+    assert not gpu.measure(every, every, "a card")
+    said = capsys.readouterr().out
+    assert "FAILED: reward" in said
+    assert "no such kernel" in said
+    assert cards.names() == ["gpu_sampling"], "no card of which a step is missing"
+
+
 def test_a_void_comparison_writes_no_card_and_a_short_one_fails(here, capsys):
     def with_dpo(found):
         every = {"dpo": Work("gpu", 0.1, lambda: found)}
@@ -213,7 +278,10 @@ def test_a_whole_run_is_told_stage_by_stage(tmp_path):
     before = (tmp_path / "data.jsonl").stat().st_mtime_ns
     assert gpu_run.toy(tmp_path) == settings
     assert (tmp_path / "data.jsonl").stat().st_mtime_ns == before, "made once"
-    assert gpu_run.stage(settings, "clone")["seconds"] > 0
+    found = gpu_run.stage(settings, "clone")
+    trained = json.loads((settings.out / "clone" / "done.json").read_text(encoding="utf8"))["seconds"]
+    assert found["seconds"] > trained + 0.05, "loading and evaluation too"
+    assert gpu_run.stage(settings, "clone")["seconds"] > trained, "and whole, however much an earlier try left"
     made = gpu_run.entries({name: {"seconds": 60.0, "mb": 5.0} for name in gpu.STAGES})
     assert made["minutes"]["value"] == len(gpu.STAGES)
     assert made["clone_memory"]["value"] == 5.0
