@@ -17,30 +17,33 @@ from rlhw.preferences import cohen_kappa, from_label_studio
 from rlhw.preferences.ratings import expected_score
 from rlhw.reward_model import bradley_terry_loss, last_token, pairwise_loss
 
-NAMES = [
-    "ch4-comparisons",
-    "ch4-elo",
-    "ch4-kappa",
-    "ch5-bayes",
-    "ch5-bt-loss",
-    "ch5-kwise",
-    "ch5-read-out",
-    "ch5-read-the-table",
-    "ch5-recall",
-    "ch5-shift",
-    "ch6-shaped-rewards",
-    "ch6-gae",
-    "ch6-clipped-loss",
-    "ch6-kl-estimators",
-    "ch6-recall",
-    "ch6-which-loss",
-    "ch7-beta",
-    "ch7-dpo-gradient",
-    "ch7-dpo-loss",
-    "ch7-pi-star",
-    "ch7-proof-puzzle",
-    "ch7-recall",
-]
+# (question, wrong answer, part) where the mistake shows in some cases only: an arm drawn by chance may be the best one.
+BY_LUCK = {
+    ("b1-ucb", "arms for pulls", "any table"),
+    ("b1-ucb", "arms for pulls", "close calls"),
+    ("b1-ucb", "c forgotten", "any table"),
+    ("b1-ucb", "c forgotten", "close calls"),
+    ("b1-ucb", "greedy instead", "any table"),
+    ("b1-ucb", "greedy instead", "close calls"),
+    ("b1-ucb", "log forgotten", "any table"),
+    ("b1-ucb", "log forgotten", "close calls"),
+    ("b1-ucb", "root forgotten", "any table"),
+    ("b1-ucb", "root forgotten", "close calls"),
+    ("b1-ucb", "subtracted", "any table"),
+    ("b1-ucb", "subtracted", "close calls"),
+    ("b1-ucb", "untried wait", "untried arms"),
+    ("b3-visits", "divided by episodes", "first visits"),
+    ("b3-visits", "mean of episode means", "every visit"),
+    ("ch1-cloning-step", "drawn from policy", "sampled steps"),
+    ("ch1-cloning-step", "likeliest answer", "sampled steps"),
+    ("ch1-reinforce-step", "greedy arm", "sampled steps"),
+    ("ch4-choice-probability", "ratio for difference", "an annotator who is sure"),
+    ("hw2-bt-loss", "swapped", "ties and shared answers"),
+    ("hw2-clipped-loss", "logarithm clamped", "ratios inside the clip"),
+    ("hw2-comparisons", "alphabetical order", "JSON_MIN"),
+    ("hw2-comparisons", "listed last", "second thoughts"),
+    ("hw2-pi-star", "forbidden earn 0", "rewards of a thousand"),
+}
 
 
 def all_cases(name, seeds=10):
@@ -48,9 +51,12 @@ def all_cases(name, seeds=10):
     return [case for seed in range(seeds) for group in draw_cases(asked, seed).values() for case in group]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", exercises.names())
 def test_a_wrong_answer_is_never_right_by_luck(name):
-    """In each part a known wrong answer fails every case, or passes every one where its mistake does not show."""
+    """In each part a known wrong answer fails every case, or passes every one where its mistake does not show.
+
+    In the parts of BY_LUCK it does either, now and then; but no draw is passed as a whole.
+    """
     asked = exercises.question(name)
     drawn = [draw_cases(asked, seed) for seed in range(15)]
     known = [{part: [asked.expected(*case) for case in group] for part, group in cases.items()} for cases in drawn]
@@ -59,10 +65,11 @@ def test_a_wrong_answer_is_never_right_by_luck(name):
         for cases, expected in zip(drawn, known, strict=True):
             with np.errstate(all="ignore"):
                 outputs = outputs_of(wrong.answer, cases)
-            for part, group in outputs.items():
-                passed[part] |= {asked.agrees(got, right) for got, right in zip(group, expected[part], strict=True)}
-        assert all(len(seen) == 1 for seen in passed.values()), f"{key} is right in some draws only: {passed}"
-        assert {False} in passed.values(), f"{key} is always right"
+            agreed = {part: set(map(asked.agrees, group, expected[part])) for part, group in outputs.items()}
+            assert any(False in seen for seen in agreed.values()), f"{key} is right in a draw"
+            passed = {part: seen | agreed[part] for part, seen in passed.items()}
+        by_luck = {(name, key, part) for part, seen in passed.items() if len(seen) > 1}
+        assert by_luck == {place for place in BY_LUCK if place[:2] == (name, key)}
 
 
 def tensors(*arrays):
@@ -281,11 +288,15 @@ def test_an_answer_that_trips_over_an_empty_result_gets_a_sentence():
     assert "Your function stopped with IndexError" in exercises.verdict("ch4-comparisons", naive).message
 
 
-@pytest.mark.parametrize("odd", ["text", 3, {}, {"a": 1}, [1, 2], [None], float("nan"), [["a"]], np.zeros(3)])
-@pytest.mark.parametrize("name", NAMES)
-def test_odd_answers_get_a_verdict(name, odd):
-    answer = odd if exercises.question(name).parts[0].cases == 1 else lambda *case: odd
-    assert not exercises.verdict(name, answer).passed
+ODD = ["text", 3, {}, {"a": 1}, [1, 2], [None], float("nan"), [["a"]], np.zeros(3)]
+
+
+@pytest.mark.parametrize("name", exercises.names())
+def test_odd_answers_get_a_verdict(name):
+    asked = exercises.question(name)
+    is_function = callable(next(iter(asked.right.values())))
+    for odd in ODD:
+        assert not exercises.verdict(name, (lambda *case, odd=odd: odd) if is_function else odd).passed, repr(odd)
 
 
 def test_infinite_answers_are_close_to_nothing_but_recognised():

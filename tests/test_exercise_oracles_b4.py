@@ -1,31 +1,11 @@
-"""Chapter B4's oracles held against the library, a second implementation; no wrong answer is right by luck."""
+"""Chapter B4's oracles held against the library, a second implementation."""
 
 import numpy as np
-import pytest
 
 from rlhw import exercises
 from rlhw.control import q_learning_target
-from rlhw.exercises.question import _same, draw_cases, outputs_of
+from rlhw.exercises.question import draw_cases
 from rlhw.off_policy import importance_weights, ordinary_importance_sampling, per_decision_importance_sampling
-
-NAMES = ["b4-recall", "b4-q-learning", "b4-importance-sampling", "b4-glie"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_wrong_answer_is_never_right_by_luck(name):
-    """In each part a known wrong answer fails every case, or passes every one where its mistake does not show."""
-    asked = exercises.question(name)
-    drawn = [draw_cases(asked, seed) for seed in range(15)]
-    known = [{part: [asked.expected(*case) for case in group] for part, group in cases.items()} for cases in drawn]
-    for key, wrong in asked.wrong.items():
-        passed = {part.name: set() for part in asked.parts}
-        for cases, expected in zip(drawn, known, strict=True):
-            with np.errstate(all="ignore"):
-                outputs = outputs_of(wrong.answer, cases)
-            for part, group in outputs.items():
-                passed[part] |= {_same(asked, got, right) for got, right in zip(group, expected[part], strict=True)}
-        assert all(len(seen) == 1 for seen in passed.values()), f"{key}: {passed}"
-        assert any(seen == {False} for seen in passed.values()), f"{key} is right everywhere"
 
 
 def cases_of(name):

@@ -1,6 +1,7 @@
 """The exercises: every check is proven, hints are the right ones, and odd answers get a sentence instead of a traceback."""
 
 import json
+import math
 import re
 from collections import Counter
 from pathlib import Path
@@ -136,6 +137,18 @@ def test_a_function_that_stops_gets_a_sentence(capsys):
 def test_odd_values_are_not_close_to_numbers(odd):
     assert not close(odd, 0.5)
     assert not close(odd, np.array([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("expected", [0, 3, -0.5, 2.0, 4e7, float("inf"), float("nan")])
+def test_two_plain_numbers_are_as_close_as_arrays_of_them(expected):
+    """On both sides of the tolerance: the shorter way for plain numbers says what the one through arrays says."""
+    near = [expected + share * 1e-6 * max(1.0, abs(expected)) for share in (-1.001, -0.999, 0.0, 0.5, 0.999, 1.001)]
+    verdicts = []
+    for got in [*near, 0, -3, 10**400, float("nan"), float("inf"), -float("inf")]:
+        with np.errstate(all="ignore"):
+            verdicts.append(close(np.array(got), expected))
+        assert close(got, expected) is verdicts[-1]
+    assert verdicts[:6] == [math.isfinite(expected) and place not in (0, 5) for place in range(6)]
 
 
 def test_arguments_cannot_be_spoiled_by_the_answer():

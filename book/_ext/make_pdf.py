@@ -54,7 +54,9 @@ def contents(pages: list[Page], numbers: dict[str, int], folder: Path) -> str:
 
 def style_hash(folder: Path) -> str:
     """Return a hash of all that shapes a printed page besides its own text: styles, scripts, pictures, our code, Chromium."""
-    found = hashlib.sha256(str(Path(chromium()).resolve().stat()).encode())
+    program = Path(chromium()).resolve()
+    # Of its times not that of the last reading, which each start may change.
+    found = hashlib.sha256(f"{program} {program.stat().st_size} {program.stat().st_mtime_ns}".encode())
     for part in (folder / "_static", folder / "_images"):
         for file in sorted(part.rglob("*")):
             if file.is_file():
@@ -95,8 +97,8 @@ def print_pages(pages: list[Page], folder: Path, kept: Path, print_page, styles:
                 older.unlink()
             whole(copy, print_page(file, name, wanted[name]))
         printed[name] = copy.read_bytes()
-        note = "" if fresh else ", printed before"
-        print(f"{index:3d} of {len(pages)}  {name}: {sheets(printed[name])} sheets{note}", flush=True)
+        count, note = sheets(printed[name]), "" if fresh else ", printed before"
+        print(f"{index:3d} of {len(pages)}  {name}: {count} sheet{'s' * (count != 1)}{note}", flush=True)
     return printed
 
 
@@ -154,7 +156,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         count = make(options.book, options.out, options.pages, source_date())
-    except (CannotPrint, FileNotFoundError) as problem:
+    except (CannotPrint, OSError) as problem:
         print(problem, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

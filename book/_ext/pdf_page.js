@@ -47,8 +47,8 @@
     const inner = formula.querySelector("mjx-math");
     if (!block || !inner || formula.closest("td, th")) return;
     const number = block.matches("div.math") ? block.querySelector(".eqno")?.getBoundingClientRect().width ?? 0 : 0;
-    const labels = inner.getBoundingClientRect().width;
-    shrink(formula, block.getBoundingClientRect().width - number - 8 * (number > 0), labels);
+    const width = inner.getBoundingClientRect().width;
+    shrink(formula, block.getBoundingClientRect().width - number - 8 * (number > 0), width);
   });
   article.querySelectorAll("table").forEach((table) => {
     shrink(table, table.parentElement.clientWidth, table.scrollWidth);

@@ -17,7 +17,8 @@ PAPER_WIDTH = round((210 - 48) / 25.4 * 96)
 PREPARE = (Path(__file__).parent / "pdf_page.js").read_text(encoding="utf-8")
 # No name is ever looked up: a page that asks for another host fails at once.
 FLAGS = ["--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND"]
-TIMEOUT_MS = 60_000
+# A page takes seconds; where many programs share the cores, much longer.
+TIMEOUT_MS = 180_000
 
 # Resolves to what keeps the page from being printed, once everything on it has been drawn.
 FINISHED = """async () => {
@@ -52,7 +53,7 @@ def chromium() -> str:
 
 @contextmanager
 def printer() -> Iterator[Callable[[Path, str, list[str]], bytes]]:
-    """Start Chromium and hand out ``print_page(file, name, targets)``, which returns a page's PDF."""
+    """Start Chromium and hand out ``print_page(file, name, targets)``, which returns a page's PDF or raises CannotPrint."""
     try:
         from playwright.sync_api import Error, sync_playwright
     except ImportError:
@@ -70,13 +71,20 @@ def printer() -> Iterator[Callable[[Path, str, list[str]], bytes]]:
         tab.set_default_timeout(TIMEOUT_MS)
 
         def print_page(file: Path, name: str, targets: list[str]) -> bytes:
-            tab.goto(file.resolve().as_uri(), wait_until="load")
-            if problems := tab.evaluate(FINISHED):
+            try:
+                tab.goto(file.resolve().as_uri(), wait_until="load")
+                if problems := tab.evaluate(FINISHED):
+                    raise CannotPrint(
+                        f"The page {name} cannot be printed, for it has {problems[0]}: build the book anew (make book)."
+                    )
+                tab.evaluate(PREPARE, {"name": name, "targets": targets})
+                return tab.pdf(format="A4", prefer_css_page_size=True, print_background=True)
+            except Error as error:
+                # Chromium was killed, say, or the page took too long.
+                said = error.message.splitlines()[0].rstrip(".")
                 raise CannotPrint(
-                    f"The page {name} cannot be printed, for it has {problems[0]}: build the book anew (make book)."
-                )
-            tab.evaluate(PREPARE, {"name": name, "targets": targets})
-            return tab.pdf(format="A4", prefer_css_page_size=True, print_background=True)
+                    f"Chromium did not print the page {name}: {said}. Run the same command again."
+                ) from None
 
         try:
             yield print_page

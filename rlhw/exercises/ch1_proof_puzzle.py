@@ -29,7 +29,10 @@ def expected():
 
 
 def agrees(got, known):
-    return letters(got) == letters(known)
+    try:
+        return letters(got) == letters(known)
+    except TypeError:
+        return False
 
 
 RIGHT = {

@@ -8,7 +8,7 @@ import numpy as np
 from rlhw.exercises.question import Part, Question, Wrong
 
 TEXT = r"""
-Give three numbers, each right to six digits. (1) A policy gives two answers the probabilities $(0.9, 0.1)$, its
+Give three numbers, to six decimals or as a formula. (1) A policy gives two answers the probabilities $(0.9, 0.1)$, its
 reference gives them $(0.6, 0.4)$. What is $\operatorname{KL}(\pi\,\Vert\,\pi_{\text{ref}})$ in nats? (2) An answer was
 drawn while the policy gave it the probability 0.4; by now the policy gives it 0.5. Its reward less the baseline is
 $-0.6$. The answer stands for answers of the policy *as it is now*: with which weight does its score

@@ -8,7 +8,7 @@ import numpy as np
 from rlhw.exercises.question import Part, Question, Wrong
 
 TEXT = r"""
-Give three numbers, each right to six digits. (1) A reward model gives two answers the scores 0.4 and $-0.7$, and a
+Give three numbers, to six decimals or as a formula. (1) A reward model gives two answers the scores 0.4 and $-0.7$, and a
 person chose the second. What is the Bradley-Terry loss of this comparison, in nats? (2) An answer of three tokens has
 the score 2. Its tokens have the log-ratios $\log(\pi/\pi_{\text{ref}})$ of 0.5, $-0.2$ and 1.2, and $\beta = 0.1$. With
 the KL-shaped reward, what is the reward of the *last* token? (3) Since a token was drawn, its probability has become 1.5

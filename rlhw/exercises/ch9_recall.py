@@ -8,7 +8,7 @@ import numpy as np
 from rlhw.exercises.question import Part, Question, Wrong
 
 TEXT = r"""
-Give three numbers, each right to six digits. (1) Four answers to one question earn $(2, 5, 1, 4)$. What is the
+Give three numbers, to six decimals or as a formula. (1) Four answers to one question earn $(2, 5, 1, 4)$. What is the
 leave-one-out baseline of the *second*? (2) The policy gives an answer the probability 0.3, the reference gives it 0.1.
 What is $k_3$ of this answer, the estimate of the KL of the policy from the reference? (3) A token's ratio is 0.7, its
 advantage $-1$, and $\varepsilon = 0.2$. What is PPO's clipped surrogate of this token, the number that is made large?
@@ -29,7 +29,7 @@ def expected():
 FIRST, SECOND, THIRD = 7 / 3, 1 / 3 - 1 + float(np.log(3.0)), -0.8
 
 RIGHT = {
-    "typed": (2.3333333, 0.4319456, -0.8),
+    "typed": (2.333333, 0.431946, -0.8),
     "computed": ((2 + 1 + 4) / 3, np.exp(-np.log(3.0)) - 1 + np.log(3.0), min(-0.7, -0.8)),
     "array": np.array([FIRST, SECOND, THIRD]),
 }

@@ -6,6 +6,7 @@ grader, the replies of a sandboxed process.
 """
 
 import inspect
+import math
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -17,6 +18,10 @@ from rlhw import laws
 
 Answer = object
 Case = tuple
+
+TOLERANCE = 1e-6
+# Exactly these types: True is an int as well, and no number here.
+PLAIN = (int, float)
 
 
 @dataclass(frozen=True)
@@ -82,16 +87,28 @@ class Verdict:
 
 def close(got: object, expected: object) -> bool:
     """Numbers and arrays: same shape, finite, within 1e-6 · max(1, |expected|). What is no number is not close."""
+    if type(got) in PLAIN and type(expected) in PLAIN:
+        return _close_numbers(got, expected)
     try:
         # A known wrong answer may be infinite: everything finite would lie within its tolerance.
         if not np.all(np.isfinite(expected)):
             return False
         numbers = np.asarray(got)
         # Fractions and the like arrive as objects; text such as "0.5" stays text and is refused.
-        laws.assert_close(numbers.astype(float) if numbers.dtype == object else numbers, expected, "", tolerance=1e-6)
+        laws.assert_close(numbers.astype(float) if numbers.dtype == object else numbers, expected, "", TOLERANCE)
     except (AssertionError, TypeError, ValueError, OverflowError):
         return False
     return True
+
+
+def _close_numbers(got: int | float, expected: int | float) -> bool:
+    """The same for two plain numbers, of which some questions compare thousands: no array is made of them."""
+    try:
+        got, expected = float(got), float(expected)
+    except OverflowError:
+        return False
+    finite = math.isfinite(got) and math.isfinite(expected)
+    return finite and abs(got - expected) <= TOLERANCE * max(1.0, abs(expected))
 
 
 def draw_cases(question: Question, seed: int) -> dict[str, list[Case]]:

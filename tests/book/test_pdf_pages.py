@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import make_pdf
 import pdf_pages
@@ -94,6 +96,43 @@ def test_the_date_is_given_or_there_is_none(monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
     with pytest.raises(pdf_printing.CannotPrint, match="whole seconds since 1970; got 'yesterday'"):
         make_pdf.source_date()
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch) -> Path:
+    """A Chromium that is found and does nothing."""
+    program = tmp_path / "bin" / "chromium"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    return program
+
+
+def test_a_start_of_chromium_prints_nothing_anew_and_another_chromium_everything(program, tmp_path):
+    before = make_pdf.style_hash(tmp_path)
+    os.utime(program, ns=(0, program.stat().st_mtime_ns))
+    assert make_pdf.style_hash(tmp_path) == before
+    os.utime(program, ns=(0, program.stat().st_mtime_ns + 1))
+    assert make_pdf.style_hash(tmp_path) != before
+
+
+def test_a_chromium_that_dies_is_one_sentence(program, tmp_path, monkeypatch):
+    from playwright import sync_api
+
+    driver = MagicMock()
+    tab = driver.return_value.__enter__.return_value.chromium.launch.return_value.new_page.return_value
+    tab.goto.side_effect = sync_api.Error("Target crashed.\nCall log: …")
+    monkeypatch.setattr(sync_api, "sync_playwright", driver)
+    with pdf_printing.printer() as print_page, pytest.raises(pdf_printing.CannotPrint) as raised:
+        print_page(tmp_path / "a.html", "book/a", [])
+    assert str(raised.value) == "Chromium did not print the page book/a: Target crashed. Run the same command again."
+
+
+def test_a_disk_that_is_full_is_one_sentence(monkeypatch, capsys):
+    monkeypatch.setattr(make_pdf, "make", lambda *rest: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    assert make_pdf.main([]) == 1
+    assert capsys.readouterr().err == "[Errno 28] No space left on device\n"
 
 
 def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path, monkeypatch):
