@@ -125,3 +125,6 @@ def test_the_mutants_of_a_method_are_whole_modules_with_one_change(tmp_path, mon
     for mutant in found:
         pairs = zip(SOURCE.splitlines(), mutant.source.splitlines(), strict=True)
         assert [" ".join(new.split()) for old, new in pairs if old != new] == [mutant.line]
+    assert (
+        list(mechanical.mutants({"check_first": "toy_module:Model", "check_second": "toy_module:helper"}, 2)) == found
+    )

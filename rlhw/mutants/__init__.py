@@ -6,6 +6,7 @@ operator, number or name changed in the source of our own functions. `rlhw laws 
 
 import importlib
 import importlib.util
+import os
 import warnings
 from collections.abc import Callable
 
@@ -146,7 +147,7 @@ def _mutants() -> int:
     if importlib.util.find_spec("cosmic_ray") is not None:
         from rlhw.mutants import mechanical
 
-        outcomes = mechanical.run_side_by_side(mechanical.mutants(subjects()))
+        outcomes = mechanical.run_side_by_side(mechanical.mutants(subjects(), os.cpu_count() or 1))
     by_hand = {law: {name: broken_law(law, fn) for name, fn in rows.items()} for law, rows in hand_mutants().items()}
     print(f"{'law':28}{'killed: by hand':>16}{'mechanical':>14}")
     for law in subjects():

@@ -14,7 +14,8 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain, count, groupby
@@ -112,8 +113,8 @@ def changes(source: str) -> Iterator[tuple[str, str]]:
     for operator in operators():
         for occurrence in range(sum(len(list(operator.mutation_positions(node))) for node in nodes)):
             changed = mutate_code(source, operator, occurrence)
-            if meaning(changed) not in seen:
-                seen.add(meaning(changed))
+            if (says := meaning(changed)) not in seen:
+                seen.add(says)
                 pairs = zip(source.splitlines(), changed.splitlines(), strict=True)
                 yield next(" ".join(new.split()) for old, new in pairs if old != new), changed
 
@@ -138,18 +139,30 @@ def called_by(name: str, functions: dict[str, str]) -> list[str]:
     return found
 
 
-def mutants(subjects: dict[str, str]) -> Iterator[Mutant]:
-    """The mutants of each law's function, and of what it calls in its module that has no law; each counted once."""
-    done = set(subjects.values())
+def mutants(subjects: dict[str, str], workers: int = 1) -> Iterator[Mutant]:
+    """The mutants of each law's function, and of what it calls in its module that has no law; each counted once.
+
+    Listing the changes of some hundred functions takes half a minute; several workers share it.
+    """
+    places, done = [], set(subjects.values())
     for law, address in subjects.items():
         module, name = address.split(":")
         source = Path(importlib.util.find_spec(module).origin).read_text(encoding="utf-8")
         functions = functions_of(source)
         own = [name, *(f for f in called_by(name, functions) if f"{module}:{f}" not in done)]
         done |= {f"{module}:{f}" for f in own}
-        for function in own:
-            for line, changed in changes(functions[function]):
-                yield Mutant(law, address, f"{module}:{function}", line, source.replace(functions[function], changed))
+        places += [(law, address, f"{module}:{function}", source, functions[function]) for function in own]
+    several = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) if workers > 1 else nullcontext()
+    with several as pool:
+        found = (pool.map if pool else map)(_listed, [own for *_, own in places])
+        for (law, address, function, source, own), lines in zip(places, found, strict=True):
+            for line, changed in lines:
+                yield Mutant(law, address, function, line, source.replace(own, changed))
+
+
+def _listed(source: str) -> list[tuple[str, str]]:
+    """`changes`, for a worker to hand back."""
+    return list(changes(source))
 
 
 def from_source(address: str, source: str) -> Callable:
