@@ -12,6 +12,11 @@ import thinned_shapes
 pytest_plugins = ["equations", "book.built_book", "browser.weights", "notebooks.mutant_table"]
 
 os.environ["MPLBACKEND"] = "Agg"
+# numba, below quantecon, tells OpenMP how many threads there are, and torch has the same OpenMP: with two of them in each of two
+# workers every later test would take up to fifteen times as long.
+THREADS = os.environ.get("OMP_NUM_THREADS", "")
+if THREADS:
+    os.environ["NUMBA_NUM_THREADS"] = THREADS
 
 # pytest itself loads our plugin, and with it the package: neither has a shape.
 WITHOUT_SHAPES = {"rlhw", "rlhw.nbval_plugin"}
@@ -47,6 +52,14 @@ def pytest_runtest_setup():
     thinned_shapes.calls.clear()
 
 
+def pytest_runtest_teardown(item):
+    """No test leaves torch with more threads than the run was given."""
+    torch = sys.modules.get("torch")
+    if THREADS and torch is not None and (found := torch.get_num_threads()) != int(THREADS):
+        torch.set_num_threads(int(THREADS))
+        pytest.fail(f"{item.name} leaves torch with {found} threads instead of {THREADS}.", pytrace=False)
+
+
 def path_of(tool: str, reason: str) -> str:
     """Path of a command that a test needs. Where it is missing the test is skipped at home and fails in CI.
 
@@ -65,3 +78,17 @@ def path_of(tool: str, reason: str) -> str:
 def require():
     """`path_of` as a fixture: a plain import of `conftest` would be ambiguous, other folders have one too."""
     return path_of
+
+
+@pytest.fixture
+def own_precision():
+    """accelerate takes its precision once a process: for this test it forgets the one of earlier tests, and then has it again."""
+    from accelerate.state import AcceleratorState, PartialState
+
+    kept = [(state._shared_state, dict(state._shared_state)) for state in (PartialState, AcceleratorState)]
+    for shared, _ in kept:
+        shared.clear()
+    yield
+    for shared, before in kept:
+        shared.clear()
+        shared.update(before)

@@ -257,7 +257,7 @@ def bf16(model):
     return Accelerator(cpu=True, mixed_precision="bf16").prepare_model(model)
 
 
-@pytest.mark.usefixtures("replayed")
+@pytest.mark.usefixtures("replayed", "own_precision")
 def test_in_mixed_precision_the_matrices_are_cast_once_a_rollout(monkeypatch):
     model, batch = bf16(wide_gpt2(seed=5)), random_batch(4, 1)
     policy = Captured(model, 10)
@@ -279,7 +279,7 @@ def test_in_mixed_precision_the_matrices_are_cast_once_a_rollout(monkeypatch):
     assert apart(first, second) > 1e-3, "the change of the weights is seen"
 
 
-@pytest.mark.usefixtures("replayed")
+@pytest.mark.usefixtures("replayed", "own_precision")
 @pytest.mark.parametrize("make", ["llama", "qwen2", "neox"])
 def test_rotary_positions_under_autocast_are_kept_in_16_bits_too(make):
     """The model's own cache is float32 there: the rotation is worked out in float32, and values are joined to an empty float32."""

@@ -95,6 +95,7 @@ def test_on_the_cpu_it_is_plain_torch(monkeypatch):
     here.wait()
 
 
+@pytest.mark.usefixtures("own_precision")
 @pytest.mark.parametrize("learns", [True, False])
 def test_a_model_that_nobody_uses_any_more_leaves_the_memory(learns, monkeypatch):
     """The control: accelerate's engine keeps whatever it prepared."""

@@ -48,8 +48,8 @@ def test_both_sides_do_the_same(theirs, name):
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_another_learning_rate_is_seen_in_the_held_out_loss(theirs, name):
-    # A tenth of the rate hardly moves the toy's DPO loss on votes it has not seen; ten times the rate does.
-    rate = 10 * SETUP.rate if name == "dpo" else SETUP.rate / 10
+    # A tenth of the rate hardly moves the toy's losses on votes it has not seen; ten times the rate does.
+    rate = SETUP.rate / 10 if name == "cloning" else 10 * SETUP.rate
     (fault,) = faults(name, theirs, replace(SETUP, rate=rate))
     assert fault.startswith("held-out loss")
 
