@@ -2,7 +2,8 @@
 # Plain make and pip; Python 3.11 or newer. Relative paths only, so the folder's own path may hold spaces.
 
 PYTHON ?= python3
-WORKERS ?= 2
+# One more than two cores: while one worker waits for Chromium or a kernel, another computes.
+WORKERS ?= 3
 PORT ?= 8000
 # Where the CPU build of torch is had on Linux. There PyPI's own build brings several gigabytes of CUDA along.
 # `make book TORCH_INDEX=` takes PyPI's build: right where a GPU is to be used.
@@ -15,7 +16,7 @@ LABEL_STUDIO := .venv-labelstudio/installed
 # Modules in the order of their names: by default those with few tests, which are the long ones, would all come last.
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
-# Workers times threads is the number of cores: two processes of two threads each are slower than one.
+# One thread a worker: two processes of two threads each on two cores are slower than one, where models are small by far.
 # The last digits of a sum depend on the number of threads too, and notebooks are compared with what they printed.
 test test-slow test-labelstudio attacks notebooks: export OMP_NUM_THREADS := 1
 

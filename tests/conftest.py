@@ -52,8 +52,9 @@ def pytest_runtest_setup():
     thinned_shapes.calls.clear()
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item):
-    """No test leaves torch with more threads than the run was given."""
+    """No test leaves torch with more threads than the run was given. Last, when stand-ins for torch are gone again."""
     torch = sys.modules.get("torch")
     if THREADS and torch is not None and (found := torch.get_num_threads()) != int(THREADS):
         torch.set_num_threads(int(THREADS))

@@ -34,8 +34,10 @@ def test_the_law_holds_the_library(law):
     getattr(laws, law)(mutants.dressed(law, mutants.load(mutants.subjects()[law])))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("law", "name"), HAND, ids=[f"{law}: {name}" for law, name in HAND])
 def test_the_law_rejects_the_mutant_with_a_sentence(law, name):
+    """Slow, for `make test` begins with `rlhw laws --mutants`, which lets each law judge them."""
     broken = mutants.broken_law(law, mutants.hand_mutants()[law][name])
     assert broken.startswith("law: "), f"no law rejects it; its own error: {broken!r}"
     sentence = broken.removeprefix("law: ")
@@ -103,7 +105,7 @@ LIGHT_HAND = sum(len(rows) for chapter in LIGHT for rows in chapter.MUTANTS.valu
 def stage(monkeypatch, outcomes, explained=None):
     """main with these mechanical outcomes in place of a real run, and with the chapters that need no torch."""
     monkeypatch.setattr(mutants, "CHAPTERS", LIGHT)
-    monkeypatch.setattr(mechanical, "mutants", lambda subjects: [])
+    monkeypatch.setattr(mechanical, "mutants", lambda subjects, workers: [])
     monkeypatch.setattr(mechanical, "run_side_by_side", lambda found: outcomes)
     monkeypatch.setattr(mutants, "SURVIVORS", explained or {})
 
