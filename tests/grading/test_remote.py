@@ -163,7 +163,8 @@ def crowded() -> Iterator[int]:
     core = min(os.sched_getaffinity(0))
     endless = f"import os\nos.sched_setaffinity(0, {{{core}}})\nprint(flush=True)\nwhile True: pass"
     command = [sys.executable, "-I", "-S", "-c", endless]
-    others = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(4)]
+    # Each in a session of its own, as a worker is: some kernels share a core out between sessions.
+    others = [subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) for _ in range(4)]
     for other in others:
         other.stdout.readline()  # It has started.
     yield core
@@ -183,7 +184,8 @@ def test_to_wait_for_a_core_is_not_to_take_long(crowded):
     for patience in (0, 30):
         worker = Worker(Sandbox("fake", (sys.executable, "-I", "-S", "-c", START + text)), QUICK)
         try:
-            came[patience] = worker.ask(0.5, patience, kind="hello")["outcome"]
+            # Python has to start within them too.
+            came[patience] = worker.ask(1.0, patience, kind="hello")["outcome"]
         except AnswerFailed as failure:
             came[patience] = failure.reason
         worker.kill()
@@ -201,7 +203,7 @@ def test_patience_is_for_waiting_only(doing):
     worker.kill()
     assert failure.value.reason == "timeout"
     # An endless loop may have had to wait; it was given that and no more.
-    assert time.monotonic() - began < 0.5 + worker.granted + 0.5
+    assert time.monotonic() - began < 0.5 + worker.granted + 2.0
     assert worker.granted <= 8
 
 
