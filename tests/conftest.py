@@ -9,7 +9,7 @@ import sys
 import pytest
 import thinned_shapes
 
-pytest_plugins = ["equations", "book.built_book", "browser.weights", "notebooks.mutant_table"]
+pytest_plugins = ["equations", "book.built_book", "browser.headless", "browser.weights", "notebooks.mutant_table"]
 
 os.environ["MPLBACKEND"] = "Agg"
 # numba, below quantecon, tells OpenMP how many threads there are, and torch has the same OpenMP: with two of them in each of two

@@ -1,28 +1,16 @@
-"""Chromium, and the built book as a site, for the browser tests.
+"""The built book as a site, and readers' windows, for the browser tests.
 
 RLHW_BOOK may name a folder of built pages; without it the book is built by the fixture `built_book`.
 """
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from serving import Site, on_disk, served
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # No name is ever looked up: a page that asks for another host fails at once, here as on a machine with a network.
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-]
 TIMEOUT_MS = 20_000
 
 
@@ -42,19 +30,6 @@ def book(request) -> Path:
     if not Path(given).is_dir():
         pytest.fail(f"RLHW_BOOK names no folder: {given}; build the book, or unset the variable")
     return Path(given)
-
-
-# Playwright keeps an event loop running in this thread while it is up, and asyncio.run() (notebooks) fails meanwhile.
-# So the browser lives as long as one module's tests, not as long as the session.
-@pytest.fixture(scope="module")
-def browser(require) -> Iterator[Browser]:
-    """A headless Chromium; without one the tests are skipped at home and fail where CI is set."""
-    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
-    program = next(filter(None, found), None) or require("chromium", "it opens the pages of the book")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,26 +1,13 @@
 """The pages in a browser: readable in light and dark, wide and on a phone, with a screen reader, and asking for nothing."""
 
-import shutil
-
 import pytest
 from browser.page_audit import AXE
 from graded_samples import ASSIGNMENT, a_class
-from playwright.sync_api import sync_playwright
 
 from rlhw.grading import report
 
 pytestmark = pytest.mark.browser
 MARKS = {"bob": {"explain-gae": (3.0, "Why?")}}
-
-
-@pytest.fixture(scope="module")
-def browser(require):
-    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
-    program = next(filter(None, found), None) or require("chromium", "it opens the pages for students")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
