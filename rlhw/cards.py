@@ -165,14 +165,15 @@ def _valid(text: str) -> None:
 
 def value(name: str, path: str, form: str = ".3g") -> str:
     """One number of a card as text. path is "metric" (its value) or "metric.low", "metric.high", "metric.known", or a
-    field of the card such as "seconds". KeyError names what is missing and what there is.
+    field of the card such as "seconds". A percent sign stands apart, as everywhere in the course: 45 %, never 45%. KeyError names
+    what is missing and what there is.
     """
     card = read(name)
     key, _, part = path.partition(".")
     if key in card["metrics"]:
         entry, part = card["metrics"][key], part or "value"
         if part in entry:
-            return _unsigned_zero(format(entry[part], form))
+            return _unsigned_zero(format(entry[part], form)).replace("%", "\N{NO-BREAK SPACE}%")
         raise KeyError(f"card '{name}', metric '{key}' has no '{part}'; it has {', '.join(entry)}.")
     if key in ("seconds", "peak_memory_mb"):
         return format(card[key], form)

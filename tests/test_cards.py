@@ -34,7 +34,7 @@ def test_round_trip(folder):
 
 def test_what_is_rounded_to_nothing_has_no_sign(folder):
     write({"a": cards.metric("less than nothing", -0.0004), "b": cards.metric("less", -0.0051)})
-    assert [cards.value("toy", "a", form) for form in (".2f", ".0%", ".3g")] == ["0.00", "0%", "-0.0004"]
+    assert [cards.value("toy", "a", form) for form in (".2f", ".0%", ".3g")] == ["0.00", "0\xa0%", "-0.0004"]
     assert cards.value("toy", "b", ".2f") == "-0.01"
 
 

@@ -107,8 +107,11 @@ VERBS = {"bc": TrainBC, "reward": TrainReward, "ppo": TrainPPO, "dpo": TrainDPO,
 def main(arguments: Sequence[str]) -> int:
     """Train what the first argument says, and print where the model is."""
     verb, *rest = arguments or [""]
+    if verb in ("-h", "--help"):
+        print(help_text())
+        return 0
     if verb not in VERBS:
-        raise ValueError(f"train: give one of {', '.join(VERBS)}, then its settings (--help lists them); got {verb!r}.")
+        raise ValueError(f"train: give one of {', '.join(VERBS)}, then its settings (--help lists both); got {verb!r}.")
     settings = tyro.cli(VERBS[verb], args=rest, prog=f"rlhw train {verb}")
     check_numbers(settings)
     memory.check(run_like(verb, settings), print if is_main() else str, {STAGE_OF[verb]: SMALLER[verb]})
@@ -127,6 +130,13 @@ def main(arguments: Sequence[str]) -> int:
     if here.main:
         print(f"model: {folder / 'model'}")
     return 0
+
+
+def help_text() -> str:
+    """The verbs, each with the first sentence that its settings say of it."""
+    said = {verb: kind.__doc__.partition(". ")[0].rstrip(".") for verb, kind in VERBS.items()}
+    lines = ["usage: rlhw train VERB [OPTIONS]", "", *(f"  {verb:8}{sentence}" for verb, sentence in said.items()), ""]
+    return "\n".join([*lines, "rlhw train VERB --help lists the settings of one."])
 
 
 def run_like(verb: str, settings: Training) -> Settings:

@@ -141,6 +141,15 @@ def test_what_cannot_be_is_refused_in_one_line(files, tmp_path, capsys):
         assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize("asked", ["--help", "-h"])
+def test_help_lists_the_verbs_with_what_they_are(asked, capsys):
+    assert cli.main(["train", asked]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("usage: rlhw train VERB [OPTIONS]\n")
+    assert [line.split()[0] for line in said.splitlines() if line.startswith("  ")] == list(training.VERBS)
+    assert "  dpo     DPO, IPO or KTO; the model is its own reference\n" in said
+
+
 def test_a_folder_of_another_training_is_not_taken_up(files, tmp_path, capsys):
     out = ["--out", str(tmp_path / "out")]
     assert cli.main(["train", *verbs(files)["bc"], *out]) == 0
