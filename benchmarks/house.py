@@ -22,7 +22,7 @@ COMMANDS = ("make book", "make test", "make test-slow")
 
 def shell(command: str, folder: Path, may_fail: bool = False) -> tuple[str, float]:
     """Run a command in a folder; its output and its seconds. A failure is shown, and raised unless it may fail."""
-    kept, start = KEPT / f"{command.split('/')[-1]}.txt", time.perf_counter()
+    kept, start = KEPT / f"{re.sub(r'[^a-z-]+', '_', command)[:20]}.txt", time.perf_counter()
     kept.parent.mkdir(parents=True, exist_ok=True)
     with kept.open("w", encoding="utf-8") as out:
         done = subprocess.run(
@@ -93,6 +93,8 @@ def main() -> int:
     """Measure, write the card, print figure, bound and met or SHORT."""
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
+        # Some tests let another user run what is there, and a temporary folder is closed to others.
+        Path(folder).chmod(0o755)
         clone = Path(folder) / "fresh clone"
         shell(f"git clone -q '{ROOT}' '{clone}'", Path(folder))
         metrics = measure(clone)
