@@ -51,7 +51,7 @@ test: lint ## everything that must hold before a change is merged (minutes)
 
 # pytest's status 5 says that no test was selected: that is no failure here.
 test-slow: $(INSTALLED) $(LABEL_STUDIO) ## the long checks: the wheel with all it depends on, Colab's package lists, Label Studio
-	$(PYTEST) -m slow || test $$? -eq 5
+	$(PYTEST) -m slow --durations 25 || test $$? -eq 5
 
 test-labelstudio: $(INSTALLED) $(LABEL_STUDIO) ## once round with a real Label Studio server on this machine (the first time it is fetched)
 	$(PY) -m pytest -m slow tests/labelstudio

@@ -49,14 +49,21 @@ def trains(path: Path) -> bool:
 
 def assert_the_same_twice(path: Path, folder: Path, threads: int) -> None:
     """Two executions, in two folders, the second on so many threads: the same bytes, and what is committed."""
-    first, second = folder / "first" / path.name, folder / "a second folder" / path.name
-    for copy in (first, second):
-        copy.parent.mkdir()
-        shutil.copy(path, copy)
-    notebooks.execute(first, threads=1)
-    notebooks.execute(second, threads=threads)
+    first, second = executed_in(folder / "first", path, 1), executed_in(folder / "a second folder", path, threads)
     assert first.read_bytes() == second.read_bytes()
-    assert lasting(read(first)) == lasting(read(path)), "run `make notebooks`, look at the change, and commit it"
+    assert_as_committed(first, path)
+
+
+def executed_in(folder: Path, path: Path, threads: int) -> Path:
+    """A copy of a notebook in a folder of its own, executed there."""
+    folder.mkdir()
+    copy = Path(shutil.copy(path, folder))
+    notebooks.execute(copy, threads=threads)
+    return copy
+
+
+def assert_as_committed(executed: Path, path: Path) -> None:
+    assert lasting(read(executed)) == lasting(read(path)), "run `make notebooks`, look at the change, and commit it"
 
 
 @pytest.mark.slow
@@ -69,7 +76,11 @@ def test_real_notebooks_come_out_the_same(path, tmp_path):
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("path", [path for path in REAL if trains(path)], ids=lambda path: path.name)
 def test_training_notebooks_come_out_the_same(path, tmp_path):
-    assert_the_same_twice(path, tmp_path, threads=1)
+    """Once each, five minutes in all: the committed one is the other execution. The quickest stands for their pictures."""
+    if path.stem == "09_without_a_critic":
+        assert_the_same_twice(path, tmp_path, threads=1)
+    else:
+        assert_as_committed(executed_in(tmp_path / "first", path, 1), path)
 
 
 def lasting(notebook):
