@@ -84,7 +84,7 @@ def measure(clone: Path) -> dict[str, dict]:
     metrics["weight"] = bounded("heaviest page with all it loads, gzip", heaviest, "< 1500 kB", heaviest < 1500, "kB")
 
     shell("make notebooks", clone)
-    changed, _ = shell("git status --porcelain", clone)
+    changed, _ = shell("git status --porcelain notebooks", clone)
     metrics["notebooks"] = bounded("files that make notebooks changes", len(changed.splitlines()), "= 0", not changed)
     return metrics
 
