@@ -20,8 +20,8 @@ KEPT = ROOT / "_build" / "house"
 COMMANDS = ("make book", "make test", "make test-slow")
 
 
-def shell(command: str, folder: Path, may_fail: bool = False) -> tuple[str, float]:
-    """Run a command in a folder; its output and its seconds. A failure is shown, and raised unless it may fail."""
+def shell(command: str, folder: Path, may_fail: bool = False) -> tuple[str, float, bool]:
+    """Run a command in a folder; its output, its seconds, and whether it failed, which is shown, and raised unless it may."""
     kept, start = KEPT / f"{re.sub(r'[^a-z-]+', '_', command)[:20]}.txt", time.perf_counter()
     kept.parent.mkdir(parents=True, exist_ok=True)
     with kept.open("w", encoding="utf-8") as out:
@@ -34,7 +34,7 @@ def shell(command: str, folder: Path, may_fail: bool = False) -> tuple[str, floa
         print(said[-2000:], file=sys.stderr)
         if not may_fail:
             raise subprocess.CalledProcessError(done.returncode, command)
-    return said, seconds
+    return said, seconds, done.returncode != 0
 
 
 def numbers(pattern: str, text: str) -> list[float]:
@@ -53,7 +53,8 @@ def bounded(meaning: str, value: float, bound: str, met: bool, unit: str = "1") 
 
 def measure(clone: Path) -> dict[str, dict]:
     """All figures, from the commands of .ci/run and one that a maintainer runs."""
-    (_, book), (text, test), (slow, long) = (shell(command, clone, command != "make book") for command in COMMANDS)
+    done = [shell(command, clone, command != "make book") for command in COMMANDS]
+    (_, text, slow), (book, test, long), ended_badly = zip(*done, strict=True)
     gate = book + test + long
     metrics = {
         "book_seconds": bounded("make book in a fresh clone", book, "< 240 s", book < 240, "s"),
@@ -67,6 +68,8 @@ def measure(clone: Path) -> dict[str, dict]:
         sum(map(int, re.findall(rf"(\d+) {word}", text + slow))) for word in ("passed", "(?:failed|errors?)")
     )
     metrics["failed"] = bounded(f"tests that fail, of {passed + failed}", failed, "= 0", passed > 0 == failed)
+    # One that was broken off says nothing of its tests.
+    metrics["status"] = bounded("of these commands fail", sum(ended_badly), "= 0", not any(ended_badly))
     stated, checked = numbers(r"equations: (\d+) stated, (\d+) checked", text)
     metrics["equations"] = bounded("equations checked", checked, f"= {stated:.0f} stated", checked == stated)
 
@@ -76,7 +79,7 @@ def measure(clone: Path) -> dict[str, dict]:
     label = f"mutants by hand that survive, of {all_counted - killed:.0f}"
     metrics["by_hand"] = bounded(label, all_counted - all_killed, "= 0", all_killed == all_counted)
 
-    asked, _ = shell(".venv/bin/rlhw exercises list", clone)
+    asked, *_ = shell(".venv/bin/rlhw exercises list", clone)
     proven, every = text.count("each with its own hint"), len(asked.splitlines())
     metrics["exercises"] = bounded("exercises whose check is proven", proven, f"= {every}", proven == every)
 
@@ -84,7 +87,7 @@ def measure(clone: Path) -> dict[str, dict]:
     metrics["weight"] = bounded("heaviest page with all it loads, gzip", heaviest, "< 1500 kB", heaviest < 1500, "kB")
 
     shell("make notebooks", clone)
-    changed, _ = shell("git status --porcelain notebooks", clone)
+    changed, *_ = shell("git status --porcelain notebooks", clone)
     metrics["notebooks"] = bounded("files that make notebooks changes", len(changed.splitlines()), "= 0", not changed)
     return metrics
 
