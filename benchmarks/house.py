@@ -69,7 +69,7 @@ def measure(clone: Path) -> dict[str, dict]:
     )
     metrics["failed"] = bounded(f"tests that fail, of {passed + failed}", failed, "= 0", passed > 0 == failed)
     # One that was broken off says nothing of its tests.
-    metrics["status"] = bounded("of these commands fail", sum(ended_badly), "= 0", not any(ended_badly))
+    metrics["status"] = bounded("commands of these that fail", sum(ended_badly), "= 0", not any(ended_badly))
     stated, checked = numbers(r"equations: (\d+) stated, (\d+) checked", text)
     metrics["equations"] = bounded("equations checked", checked, f"= {stated:.0f} stated", checked == stated)
 
